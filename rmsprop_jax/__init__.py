@@ -1,0 +1,71 @@
+"""RMSProp for JAX and Optax, as each framework computes it.
+
+A public name imports its module when it is first used, and JAX with it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__all__ = [
+    "DIALECTS",
+    "Dialect",
+    "Hyperparams",
+    "RMSProp",
+    "RMSPropState",
+    "Rule",
+    "convert_state",
+    "effective_learning_rate",
+    "metrics",
+    "param_groups",
+    "reset_hyperparams",
+    "rmsprop",
+    "scale_by_rms",
+    "set_hyperparams",
+    "state_sharding",
+]
+
+_MODULES = {
+    "DIALECTS": "dialects",
+    "Dialect": "dialects",
+    "Hyperparams": "rule",
+    "RMSProp": "tree",
+    "RMSPropState": "state",
+    "Rule": "rule",
+    "convert_state": "state",
+    "effective_learning_rate": "diagnostics",
+    "metrics": "diagnostics",
+    "param_groups": "groups",
+    "reset_hyperparams": "state",
+    "rmsprop": "transform",
+    "scale_by_rms": "transform",
+    "set_hyperparams": "state",
+    "state_sharding": "sharding",
+}
+
+if TYPE_CHECKING:
+    from rmsprop_jax.diagnostics import (
+        effective_learning_rate as effective_learning_rate,
+    )
+    from rmsprop_jax.diagnostics import metrics as metrics
+    from rmsprop_jax.dialects import DIALECTS as DIALECTS
+    from rmsprop_jax.dialects import Dialect as Dialect
+    from rmsprop_jax.groups import param_groups as param_groups
+    from rmsprop_jax.rule import Hyperparams as Hyperparams
+    from rmsprop_jax.rule import Rule as Rule
+    from rmsprop_jax.sharding import state_sharding as state_sharding
+    from rmsprop_jax.state import RMSPropState as RMSPropState
+    from rmsprop_jax.state import convert_state as convert_state
+    from rmsprop_jax.state import reset_hyperparams as reset_hyperparams
+    from rmsprop_jax.state import set_hyperparams as set_hyperparams
+    from rmsprop_jax.transform import rmsprop as rmsprop
+    from rmsprop_jax.transform import scale_by_rms as scale_by_rms
+    from rmsprop_jax.tree import RMSProp as RMSProp
+else:
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

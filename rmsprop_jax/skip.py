@@ -1,0 +1,58 @@
+"""One decision a step: make it whole, or leave everything as it was."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rmsprop_jax.moments import squared
+from rmsprop_jax.state import RMSPropState, find_states, map_states
+from rmsprop_jax.storage import working_dtype
+
+AxisName = str | tuple[str, ...] | None
+
+
+def keep_if_finite(
+    grads: Any, stepped: tuple[Any, Any], old_state: Any, axis_name: AxisName
+) -> tuple[Any, Any]:
+    """`stepped` (updates and new state), or −0.0 and `old_state` with one more skip.
+
+    −0.0 and not 0.0: θ + (−0.0) is θ to the bit, whatever its sign.
+    """
+    updates, new_state = stepped
+    finite = _is_finite(grads, updates, new_state)
+    if axis_name is not None:
+        finite = jax.lax.pmin(finite.astype(jnp.int32), axis_name) == 1
+
+    def choose(new, old):
+        return jnp.where(finite, new, old)
+
+    def count(state: RMSPropState) -> RMSPropState:
+        if state.skipped is None:
+            return state
+        more = optax.safe_increment(state.skipped)
+        return state._replace(skipped=choose(state.skipped, more))
+
+    updates = jax.tree.map(lambda u: choose(u, -jnp.zeros_like(u)), updates)
+    return updates, map_states(count, jax.tree.map(choose, new_state, old_state))
+
+
+def _is_finite(grads: Any, updates: Any, state: Any) -> jax.Array:
+    """Whether every squared gradient, hyperparameter and update is finite.
+
+    If the first two are, so is every update, before it is cast to its gradient's
+    dtype; and of the dtypes only float16 is too narrow for it.
+    """
+    squares = [squared(g.astype(working_dtype(g.dtype))) for g in _arrays(grads)]
+    numbers = _arrays([s.hyperparams for s in find_states(state).values()])
+    narrow = [jnp.abs(u) for u in _arrays(updates) if u.dtype == jnp.float16]
+    finite = jnp.array(True)
+    for x in (*squares, *narrow, *numbers):
+        # The largest, not all(isfinite): XLA:CPU reduces booleans one by one.
+        finite &= jnp.isfinite(jnp.max(x, initial=0))
+    return finite
+
+
+def _arrays(tree: Any) -> list[jax.Array]:
+    return [jnp.asarray(x) for x in jax.tree.leaves(tree)]

@@ -1,0 +1,218 @@
+"""`rmsprop` and `scale_by_rms`: what users call."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from rmsprop_jax.arguments import check_mask, resolve, switch
+from rmsprop_jax.dialects import Dialect
+from rmsprop_jax.rule import EpsPlacement, LrPlacement, WeightDecayForm
+from rmsprop_jax.skip import AxisName
+from rmsprop_jax.storage import check_state_dtype
+from rmsprop_jax.tree import RMSProp, over_tree
+
+Schedule = Callable[[jax.Array], Any]
+Number = float | jax.Array | Schedule
+Mask = Any
+
+
+def rmsprop(
+    learning_rate: Number,
+    *,
+    dialect: str | Dialect = "optax",
+    decay: Number | None = None,
+    eps: Number | None = None,
+    momentum: Number | None = None,
+    nesterov: bool | None = None,
+    centered: bool | None = None,
+    bias_correction: bool | None = None,
+    weight_decay: Number | None = None,
+    weight_decay_mask: Mask = None,
+    variance_floor: Number | None = None,
+    eps_placement: EpsPlacement | None = None,
+    lr_placement: LrPlacement | None = None,
+    weight_decay_form: WeightDecayForm | None = None,
+    nu_init: float | None = None,
+    state_dtype: Any = None,
+    skip_nonfinite: bool = False,
+    axis_name: AxisName = None,
+) -> RMSProp:
+    """RMSProp, as the framework named by `dialect` computes it.
+
+        ν ← ρ ν + (1 − ρ) g²
+        θ ← θ − α g / √ν                      with ε where the dialect puts it
+
+    Same hyperparameters, same trajectory, to rounding. What is left at `None` takes
+    the dialect's own default, so that switching `dialect` switches those too.
+
+    **Hyperparameters are live.** A number (Python or NumPy) is a starting value: it
+    lives in `state.hyperparams`, is read there at every update, and can be changed
+    (`set_hyperparams`), vmapped and differentiated. So a restored state wins over
+    an edited call; `reset_hyperparams` takes the call's numbers. A `jax.Array` stays
+    the caller's and is used as given. A schedule is called with the 0-based number
+    of the step. Any of the six may be any of these.
+
+    Args:
+        learning_rate: α ≥ 0.
+        dialect: A key of `DIALECTS`, or a `Dialect` of your own.
+        decay: ρ in [0, 1). The average remembers about 1 / (1 − ρ) steps.
+        eps: ε ≥ 0. Not comparable across dialects, see `eps_placement`. With ε = 0,
+            a coordinate whose gradients were all zero stays where it is.
+        momentum: β in [0, 1), 0.0 included, keeps a trace; `False` keeps none.
+        nesterov: Look one step ahead along the trace.
+        centered: Divide by the running standard deviation instead of the root mean
+            square. Costs one more array per parameter. The variance cannot turn
+            negative, but a constant gradient drives it to 0 and the exact step up as
+            ρ^(−t/2), until ε stops it; `variance_floor` is against that.
+        bias_correction: Average over the steps made so far only.
+        weight_decay: λ ≥ 0; `False` is none, whatever the dialect's default.
+        weight_decay_mask: A tree of booleans that is a prefix of the parameters, or
+            a function from parameters to one: which of them decay.
+        variance_floor: f in [0, 1): the centered variance counts as at least
+            f E[g²], and no step exceeds 1 / √f times the uncentered one. Off by
+            default.
+        eps_placement: `"inside"` the root, √(ν + ε), or `"outside"`, √ν + ε.
+        lr_placement: α `"in_trace"`, m ← β m + α u, or `"after_trace"`, −α m.
+        weight_decay_form: `"coupled"`, g + λ θ, or `"decoupled"`, −α λ θ.
+        nu_init: ν before the first step.
+        state_dtype: What the moments rest in. Only the default so far: the wider of
+            float32 and the parameter's own dtype, in which is computed too.
+        skip_nonfinite: Skip a step, whole, whose g·g or update is not finite: slots
+            and `count` stay, the updates are −0.0, `state.skipped` counts. Other
+            members of a chain are not protected, and must not turn NaN into a
+            number before this one sees it; `optax.apply_if_finite` around the chain
+            protects all, until it gives up.
+        axis_name: The axis or axes of a `shard_map` (or vmap) over which that
+            decision is made jointly.
+
+    Returns:
+        A transformation whose updates are added to the parameters and have the
+        gradients' dtypes. It carries its `rule`.
+
+    Raises:
+        ValueError: If a value is out of range, options contradict one another, or,
+            from `update`, trees do not match.
+        TypeError: If something is of the wrong kind, such as integer parameters.
+
+    Traced values, and those of schedules, have no range checked.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = rmsprop(0.1, decay=0.75, eps=0.0)
+        >>> params = jnp.array([3.0, -3.0, 0.0])
+        >>> updates, state = tx.update(params, tx.init(params))
+        >>> updates                      # α / √(1 − ρ), whatever the gradient
+        Array([-0.2,  0.2, -0. ], dtype=float32)
+
+    References:
+        Tieleman & Hinton (2012), Lecture 6.5, COURSERA: Neural Networks for Machine
+        Learning. Centered: Graves (2013), arXiv:1308.0850.
+    """
+    if learning_rate is None:
+        raise TypeError("learning_rate=None: expected a number, array or schedule.")
+    numbers = {
+        "learning_rate": learning_rate,
+        "decay": decay,
+        "eps": eps,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "variance_floor": variance_floor,
+    }
+    choices = {
+        "eps_placement": eps_placement,
+        "lr_placement": lr_placement,
+        "weight_decay_form": weight_decay_form,
+        "nu_init": nu_init,
+        "centered": centered,
+        "nesterov": nesterov,
+        "bias_correction": bias_correction,
+    }
+    rule, given = resolve(dialect, numbers, choices)
+    check_state_dtype(state_dtype)
+    check_mask(weight_decay_mask, given)
+    return over_tree(
+        rule,
+        given,
+        mask=weight_decay_mask,
+        skip_nonfinite=switch("skip_nonfinite", skip_nonfinite),
+        axis_name=axis_name,
+    )
+
+
+def scale_by_rms(
+    *,
+    dialect: str | Dialect = "optax",
+    decay: Number | None = None,
+    eps: Number | None = None,
+    centered: bool | None = None,
+    bias_correction: bool | None = None,
+    weight_decay: Number | None = None,
+    weight_decay_mask: Mask = None,
+    variance_floor: Number | None = None,
+    eps_placement: EpsPlacement | None = None,
+    weight_decay_form: WeightDecayForm | None = None,
+    nu_init: float | None = None,
+    state_dtype: Any = None,
+    skip_nonfinite: bool = False,
+    axis_name: AxisName = None,
+    **refused: Any,
+) -> RMSProp:
+    """The gradient over its root mean square, for chains of one's own.
+
+        u = g / √(ν + ε)      or     g / (√ν + ε)
+
+    The rule of `rmsprop` without learning rate, momentum and sign: put
+    `optax.trace` and `optax.scale_by_learning_rate` behind it. The arguments are
+    those of `rmsprop`; weight decay must be coupled, because the other form needs
+    the learning rate.
+
+    Raises:
+        TypeError: If given an option that needs the learning rate.
+        ValueError: As `rmsprop`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> tx = scale_by_rms(decay=0.75, eps=0.0)
+        >>> tx.update(jnp.array([3.0, -3.0]), tx.init(jnp.zeros(2)))[0]
+        Array([ 2., -2.], dtype=float32)
+    """
+    for name in refused:
+        if name not in ("learning_rate", "momentum", "nesterov", "lr_placement"):
+            raise TypeError(f"scale_by_rms() has no argument {name!r}.")
+        raise TypeError(
+            f"{name}: scale_by_rms has neither learning rate nor trace; expected them "
+            "in the chain (optax.trace, optax.scale_by_learning_rate). Or use rmsprop."
+        )
+    numbers = {
+        "learning_rate": None,
+        "decay": decay,
+        "eps": eps,
+        "momentum": False,
+        "weight_decay": weight_decay,
+        "variance_floor": variance_floor,
+    }
+    choices = {
+        "eps_placement": eps_placement,
+        "weight_decay_form": weight_decay_form,
+        "nu_init": nu_init,
+        "centered": centered,
+        "nesterov": False,
+        "bias_correction": bias_correction,
+    }
+    rule, given = resolve(dialect, numbers, choices)
+    if given["weight_decay"] is not None and rule.weight_decay_form != "coupled":
+        raise TypeError(
+            "weight_decay: the decoupled form needs the learning rate, and "
+            "scale_by_rms has none; put optax.add_decayed_weights behind it, or pass "
+            "weight_decay_form='coupled', or use rmsprop."
+        )
+    check_state_dtype(state_dtype)
+    check_mask(weight_decay_mask, given)
+    return over_tree(
+        rule,
+        given,
+        mask=weight_decay_mask,
+        skip_nonfinite=switch("skip_nonfinite", skip_nonfinite),
+        axis_name=axis_name,
+    )
