@@ -15,8 +15,13 @@ __all__ = [
     "Rule",
     "convert_state",
     "effective_learning_rate",
+    "explain",
+    "interop",
+    "like",
     "metrics",
     "param_groups",
+    "recipe",
+    "recipes",
     "reset_hyperparams",
     "rmsprop",
     "scale_by_rms",
@@ -33,8 +38,12 @@ _MODULES = {
     "Rule": "rule",
     "convert_state": "state",
     "effective_learning_rate": "diagnostics",
+    "explain": "comparison",
+    "like": "calls",
     "metrics": "diagnostics",
     "param_groups": "groups",
+    "recipe": "published",
+    "recipes": "published",
     "reset_hyperparams": "state",
     "rmsprop": "transform",
     "scale_by_rms": "transform",
@@ -43,6 +52,9 @@ _MODULES = {
 }
 
 if TYPE_CHECKING:
+    from rmsprop_jax import interop as interop
+    from rmsprop_jax.calls import like as like
+    from rmsprop_jax.comparison import explain as explain
     from rmsprop_jax.diagnostics import (
         effective_learning_rate as effective_learning_rate,
     )
@@ -50,6 +62,8 @@ if TYPE_CHECKING:
     from rmsprop_jax.dialects import DIALECTS as DIALECTS
     from rmsprop_jax.dialects import Dialect as Dialect
     from rmsprop_jax.groups import param_groups as param_groups
+    from rmsprop_jax.published import recipe as recipe
+    from rmsprop_jax.published import recipes as recipes
     from rmsprop_jax.rule import Hyperparams as Hyperparams
     from rmsprop_jax.rule import Rule as Rule
     from rmsprop_jax.sharding import state_sharding as state_sharding
@@ -63,6 +77,8 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name):
+        if name == "interop":
+            return import_module(f"{__name__}.interop")
         if name not in _MODULES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

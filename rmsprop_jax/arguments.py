@@ -8,12 +8,14 @@ import numpy as np
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.dialects import DIALECTS, Dialect
+from rmsprop_jax.moments import Moment
 from rmsprop_jax.rule import EpsPlacement, LrPlacement, Rule, WeightDecayForm
 
 _WORDS = {
     "eps_placement": get_args(EpsPlacement),
     "lr_placement": get_args(LrPlacement),
     "weight_decay_form": get_args(WeightDecayForm),
+    "moment": get_args(Moment),
 }
 
 
@@ -27,17 +29,12 @@ def resolve(
         ValueError: If a value is out of range, or two contradict one another.
     """
     row = _dialect(dialect)
-    given = {
-        "learning_rate": numbers["learning_rate"],
-        "decay": row.decay if numbers["decay"] is None else numbers["decay"],
-        "eps": row.eps if numbers["eps"] is None else numbers["eps"],
-        "momentum": _optional(numbers["momentum"], row.momentum, row.keeps_trace),
-        "weight_decay": _optional(numbers["weight_decay"], row.weight_decay),
-        "variance_floor": numbers["variance_floor"],
-    }
-    for name, value in given.items():
-        hp.check(name, value)
-
+    for name, value in {**numbers, **choices}.items():
+        if name in row.refuses and value is not None and value is not False:
+            raise ValueError(
+                f"{name}={value!r}: {row.refuses[name]} For an RMSProp with it, name "
+                "another dialect, or pass a Dialect of your own."
+            )
     rule = dataclasses.replace(
         row.rule,
         **{
@@ -46,16 +43,28 @@ def resolve(
             if value is not None
         },
     )
-    if rule.nesterov and given["momentum"] is None:
-        raise ValueError(
-            "nesterov=True: expected momentum too; pass momentum=0.9, or drop nesterov."
-        )
+    given = {
+        "learning_rate": numbers["learning_rate"],
+        "decay": row.decay if numbers["decay"] is None else numbers["decay"],
+        "eps": row.eps if numbers["eps"] is None else numbers["eps"],
+        "momentum": _momentum(numbers["momentum"], row, rule),
+        "weight_decay": _optional(numbers["weight_decay"], row.weight_decay),
+        "variance_floor": numbers["variance_floor"],
+    }
+    for name, value in given.items():
+        hp.check(name, value)
+    for name in ("nesterov", "cautious"):
+        if getattr(rule, name) and given["momentum"] is None:
+            raise ValueError(
+                f"{name}=True: expected momentum too; pass momentum=0.9, or drop "
+                f"{name}."
+            )
     if given["variance_floor"] is not None and not rule.centered:
         raise ValueError(
             f"variance_floor={given['variance_floor']!r}: expected centered=True, "
             "there is no variance without it."
         )
-    return rule, given
+    return _with_peak(rule, given), given
 
 
 def switch(name: str, value: Any) -> bool:
@@ -105,21 +114,48 @@ def _optional(given: Any, default: float, keep: bool = False) -> Any:
     """A hyperparameter that may be absent: `None` takes the default, `False` is off."""
     if given is None:
         return default if default or keep else None
-    return None if given is False else given
+    off = isinstance(given, (bool, np.bool_)) and not given
+    return None if off else given
+
+
+def _momentum(given: Any, row: Dialect, rule: Rule) -> Any:
+    if row.momentum_needs_centered and not rule.centered:
+        if given is None or given is False:
+            return None
+        raise ValueError(
+            f"momentum={given!r}: this dialect's framework ignores momentum unless "
+            "centered=True; pass that too, or drop momentum, or name another dialect."
+        )
+    return _optional(given, row.momentum, row.keeps_trace)
+
+
+def _with_peak(rule: Rule, given: dict[str, hp.Given]) -> Rule:
+    """The rule with α_peak, where it needs one: the learning rate, if constant."""
+    if rule.weight_decay_form != "corrected" or given["weight_decay"] is None:
+        return rule
+    if rule.peak_learning_rate is not None:
+        return rule
+    rate = given["learning_rate"]
+    if hp.source(rate) is not hp.OWN or not rate:
+        raise ValueError(
+            "peak_learning_rate=None: expected the largest learning rate, for "
+            "weight_decay_form='corrected' beside a schedule, a jax.Array or 0."
+        )
+    return dataclasses.replace(rule, peak_learning_rate=float(rate))
 
 
 def _choice(name: str, value: Any) -> Any:
-    if name == "nu_init":
+    if name in ("nu_init", "peak_learning_rate"):
         if isinstance(value, jax.Array) or callable(value):
             raise TypeError(
-                f"nu_init={value!r}: expected a Python number, it is no live "
+                f"{name}={value!r}: expected a Python number, it is no live "
                 "hyperparameter. Under optax.inject_hyperparams pass "
-                "static_args='nu_init'."
+                f"static_args={name!r}."
             )
         hp.check(name, value)
         return float(value)
     if name in _WORDS:
-        if value not in _WORDS[name]:
+        if not isinstance(value, str) or value not in _WORDS[name]:
             raise ValueError(f"{name}={value!r}: expected one of {_WORDS[name]}.")
         return value
     return switch(name, value)

@@ -73,6 +73,8 @@ def metrics(
     for label, (one, its_rule) in found.items():
         prefix = "" if label is None else f"{label}/"
         out |= {prefix + k: v for k, v in _of_state(one, its_rule).items()}
+    # Or XLA:CPU makes the whole step once more inside the sum of its squares.
+    updates = jax.lax.optimization_barrier(updates)
     for name, tree in (("grad", grads), ("update", updates), ("param", params)):
         if tree is not None:
             out[f"{name}_norm"] = _norm(tree)
@@ -107,6 +109,10 @@ def _with_rules(state: Any, rule: Rules) -> dict[str | None, tuple[RMSPropState,
                 "Pass one of them, or tx.rules if param_groups made them."
             )
         return {None: (next(iter(found.values())), rule)}
+    if not isinstance(rule, Mapping) or not rule:
+        raise TypeError(
+            f"rule: expected tx.rule, or tx.rules of param_groups, got {rule!r:.60}."
+        )
     by_label = {}
     for path, one in found.items():
         labels = [key.key for key in path if isinstance(key, jax.tree_util.DictKey)]
@@ -135,11 +141,12 @@ def _of_state(state: RMSPropState, rule: Rule) -> dict[str, jax.Array]:
     share = min(1.0, SAMPLE / max(sum(sizes), 1))
     rates, by_eps = [jnp.zeros(0)], [jnp.zeros(0, bool)]
     for slots in _leaves(state):
-        drawn = jax.tree.map(lambda x: _draw(x, share), slots)
-        for part in _real_parts(drawn):
+        if rule.moment == "elementwise":
+            slots = jax.tree.map(lambda x: _draw(x, share), slots)
+        for part in _real_parts(slots):
             rate, eps_rules = _rate(part, h, rule, state.count)
-            rates.append(rate.astype(jnp.float32))
-            by_eps.append(eps_rules)
+            rates.append(rate.astype(jnp.float32).reshape(-1))
+            by_eps.append(eps_rules.reshape(-1))
     rates, by_eps = jnp.concatenate(rates), jnp.concatenate(by_eps)
     if rates.size:
         values = jnp.quantile(rates, jnp.array(QUANTILES))
@@ -174,7 +181,7 @@ def _rate(
 
 def _draw(x: jax.Array, share: float) -> jax.Array:
     """About `share` of the entries, evenly spread, at least one."""
-    if share == 1 or not x.size:
+    if share == 1 or not x.size or not x.ndim:
         return x.reshape(-1)
     n = max(1, round(share * x.size))
     # Multiples of the golden ratio: no stride that a row length could be in step

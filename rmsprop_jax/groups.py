@@ -57,7 +57,7 @@ def param_groups(
     Returns:
         A transformation with `rules` (group → `Rule`; the default's key is
         `"default"`) and `table(params)`, which says which leaf went where. With
-        `skip_nonfinite`, one decision holds for all groups.
+        `skip_nonfinite`, one decision holds for all groups, frozen ones included.
 
     Raises:
         ValueError: From `init`, if a leaf is matched twice or not at all, or if a
@@ -112,6 +112,11 @@ def param_groups(
 def _build(name: str, spec: Group, default: Group | None) -> Any:
     if isinstance(spec, optax.GradientTransformation):
         return spec
+    if not isinstance(spec, Mapping):
+        raise TypeError(
+            f"group {name!r}: expected a dict of rmsprop's arguments, or a "
+            f"transformation, got {spec!r}."
+        )
     inherited = default if isinstance(default, Mapping) else {}
     arguments = {**inherited, **spec}
     try:
@@ -144,11 +149,13 @@ def _agreed(specs: Mapping[str, Group], default: Group | None) -> tuple[bool, An
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:
+    if not isinstance(pattern, str):
+        raise TypeError(f"group {pattern!r}: expected a regular expression as a str.")
     if pattern == DEFAULT:
         raise ValueError(f"group {pattern!r}: the name is taken; write '{DEFAULT}()'.")
     try:
         return re.compile(pattern)
-    except (re.error, TypeError) as error:
+    except re.error as error:
         raise ValueError(
             f"group {pattern!r}: expected a regular expression, {error}."
         ) from None
@@ -163,8 +170,12 @@ def _group_of(
     if len(matching) != 1:
         got = f"{len(matching)}: {matching}" if matching else "none"
         raise ValueError(
-            f"{path}: expected one matching group, got {got}. Make the patterns "
-            "disjoint, or pass default={...} for what no pattern names."
+            f"{path}: expected one matching group, got {got}. "
+            + (
+                "Make the patterns disjoint."
+                if matching
+                else "Pass default={...} for what no pattern names."
+            )
         )
     return matching[0]
 

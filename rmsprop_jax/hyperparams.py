@@ -22,7 +22,6 @@ Given = Any
 OWN = None
 SCHEDULE = ()
 CALLER = ((),)
-KINDS = {OWN: "a number", SCHEDULE: "a schedule", CALLER: "a jax.Array"}
 
 
 class Sources(NamedTuple):
@@ -55,7 +54,20 @@ RANGES = {
     "weight_decay": _POSITIVE,
     "variance_floor": _UNIT,
     "nu_init": _POSITIVE,
+    "peak_learning_rate": _Range("a finite number > 0", lambda x: 0 < x < np.inf),
 }
+
+
+def kind(source: Any) -> str:
+    """What a hyperparameter of that source was given as, in words."""
+    for known, text in (
+        (OWN, "a number"),
+        (SCHEDULE, "a schedule"),
+        (CALLER, "a jax.Array"),
+    ):
+        if source == known:
+            return text
+    return f"of no known source, {source!r}"
 
 
 def source(value: Given) -> Any:
@@ -88,9 +100,9 @@ def check(name: str, value: Given) -> None:
     dtype = np.dtype(getattr(value, "dtype", type(value)))
     if jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4:
         raise TypeError(
-            f"{name}: a {dtype.name} holds too few digits for it (.999 becomes 1 in "
-            "bfloat16); expected float32 or wider. optax.inject_hyperparams casts to "
-            "the parameters' dtype unless given hyperparam_dtype=jnp.float32."
+            f"{name}: a {dtype.name} holds too few digits for it (.999 becomes "
+            "1 in bfloat16); expected float32 or wider. optax.inject_hyperparams casts "
+            "to the parameters' dtype unless given hyperparam_dtype=jnp.float32."
         )
     if not (jnp.issubdtype(dtype, jnp.floating) or jnp.issubdtype(dtype, jnp.integer)):
         raise TypeError(f"{name}: expected {expected}, got dtype {dtype.name}.")

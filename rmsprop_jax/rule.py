@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from rmsprop_jax.moments import central_moment, second_moment, squared
+from rmsprop_jax.moments import Moment, central_moment, second_moment, squared
 
 EpsPlacement = Literal["inside", "outside", "inside_with_trace"]
 LrPlacement = Literal["in_trace", "after_trace"]
-WeightDecayForm = Literal["decoupled", "coupled"]
+WeightDecayForm = Literal["decoupled", "coupled", "corrected"]
 ComplexForm = Literal["split", "modulus", "refused"]
 
 
@@ -28,10 +28,14 @@ class Rule:
         lr_placement: `"in_trace"` traces α u, `"after_trace"` traces u. They
             differ as soon as α changes.
         weight_decay_form: `"coupled"` adds λ θ to the gradient, `"decoupled"`
-            takes α λ θ off the parameter.
+            takes α λ θ off the parameter, `"corrected"` α² / α_peak λ θ.
+        peak_learning_rate: α_peak.
         nu_init: ν before the first step.
+        moment: One ν for each element, or `"tensor"`: one of ‖g‖² for all.
         centered: Divide by the running standard deviation, not the root mean square.
         nesterov: Look one step ahead along the trace.
+        cautious: Move only where the trace still points along the gradient, and
+            there the further, by the share of such elements (timm's `caution`).
         bias_correction: Average over the steps made so far, instead of over a past
             in which the gradient was zero.
         complex_form: `"split"` treats a complex number as two reals, `"modulus"`
@@ -43,9 +47,12 @@ class Rule:
     eps_placement: EpsPlacement
     lr_placement: LrPlacement
     weight_decay_form: WeightDecayForm
+    peak_learning_rate: float | None = None
     nu_init: float = 0.0
+    moment: Moment = "elementwise"
     centered: bool = False
     nesterov: bool = False
+    cautious: bool = False
     bias_correction: bool = False
     complex_form: ComplexForm = "refused"
     float32_hyperparams: tuple[str, ...] = ()
@@ -124,9 +131,9 @@ def step(
         g = g + lam * theta
     weight = newest_weight(h, count) if rule.bias_correction else h.one_minus_decay
     if slots.mu is None:
-        nu, mu = second_moment(slots.nu, g, weight), None
+        nu, mu = second_moment(slots.nu, g, weight, rule.moment), None
     else:
-        nu, mu = central_moment(slots.nu, slots.mu, g, weight)
+        nu, mu = central_moment(slots.nu, slots.mu, g, weight, rule.moment)
     trace = slots.trace
     d = denominator(Slots(nu, mu, trace), h, rule=rule, count=count).astype(g.dtype)
     u = jnp.where(d == 0, 0, g / jnp.where(d == 0, 1, d))
@@ -137,9 +144,14 @@ def step(
     if trace is not None:
         trace = beta * trace + move
         move = move + beta * trace if rule.nesterov else trace
+        if rule.cautious:
+            agrees = (move * g > 0).astype(g.dtype)
+            move = move * agrees / jnp.maximum(agrees.mean(), 1e-3)
     delta = -move if rule.lr_placement == "in_trace" else -alpha * move
-    if lam is not None and rule.weight_decay_form == "decoupled":
-        delta = delta - alpha * lam * theta
+    if lam is not None and rule.weight_decay_form != "coupled":
+        corrected = rule.weight_decay_form == "corrected"
+        share = alpha / rule.peak_learning_rate if corrected else 1
+        delta = delta - share * alpha * lam * theta
     return delta, Slots(nu, mu, trace)
 
 
@@ -150,18 +162,18 @@ def denominator(
 
         √(v + ε)      or     √v + ε
 
-    v is ν, but for three cases. A variance floor f: never less than f E[g²]. With
-    bias correction, ν₀ ≠ 0 still counts ρᵗ / (1 − ρᵗ); and the variance of a single
-    gradient is 0, so the centered first step divides by the gradient's square.
+    v is ν, but for three cases. With bias correction, ν₀ ≠ 0 still counts
+    ρᵗ / (1 − ρᵗ). A variance floor f: v is never less than f E[g²]. And with ν₀ = 0 the
+    first corrected variance, that of one gradient, is 0: v is its square.
     """
     h, v = hyperparams, slots.nu
-    if h.variance_floor is not None and slots.mu is not None:
-        v = jnp.maximum(v, h.variance_floor * (v + squared(slots.mu)))
     if rule.bias_correction and rule.nu_init:
         seen = _share_seen(h, count)
         v = v + rule.nu_init * (1 - seen) / seen
-    elif rule.bias_correction and slots.mu is not None:
-        v = jnp.where(count == 1, squared(slots.mu), v)
+    if h.variance_floor is not None and slots.mu is not None:
+        v = jnp.maximum(v, h.variance_floor * (v + squared(slots.mu, rule.moment)))
+    if rule.bias_correction and not rule.nu_init and slots.mu is not None:
+        v = jnp.where(count == 1, squared(slots.mu, rule.moment), v)
     if eps_is_inside(rule, slots):
         return _safe_sqrt(v + h.eps)
     return _safe_sqrt(v) + h.eps

@@ -1,9 +1,14 @@
 """Where the parts of an optimizer state should lie, given where the parameters do."""
 
+import math
 from typing import Any
 
 import jax
 from jax.sharding import NamedSharding, PartitionSpec
+
+from rmsprop_jax.rule import Slots
+
+_SLOTS = {f".{field}" for field in Slots._fields}
 
 
 def state_sharding(
@@ -16,7 +21,8 @@ def state_sharding(
     state on one device, and lets the parameters drift to the state's sharding.
 
     Args:
-        params_sharding: A `NamedSharding` for every leaf of the parameters.
+        params_sharding: A `NamedSharding` for every leaf of the parameters, or one
+            for all.
         state: The state of any Optax chain, or its shapes as `jax.eval_shape` gives.
         zero_axis: The mesh axis to spread the moments over as well (ZeRO-1), along
             the first dimension that it divides and that is not yet split.
@@ -25,7 +31,7 @@ def state_sharding(
         A tree like `state`, of `NamedSharding`s.
 
     Raises:
-        ValueError: If the mesh has no such axis, or the shardings no leaf.
+        ValueError: If the mesh has no such axis, or a moment no parameter's path.
         TypeError: If a sharding names no mesh.
     """
     by_path = {
@@ -54,7 +60,13 @@ def state_sharding(
         for length in range(min(deepest, len(keys)), -1, -1):
             like = by_path.get(keys[len(keys) - length :])
             if like is not None and leaf.ndim > 0:
-                return _spread(like, leaf.shape, zero_axis) if zero_axis else like
+                return _fitted(like, leaf.shape, zero_axis)
+        if leaf.ndim > 0 and set(keys) & _SLOTS:
+            raise ValueError(
+                f"state{''.join(keys)}: expected a sharding for its parameter, got "
+                f"them for {[''.join(path) for path in by_path]}. Pass one for each "
+                "leaf that init saw, or a single one for all."
+            )
         return NamedSharding(mesh, PartitionSpec())
 
     return jax.tree.map_with_path(of, state)
@@ -64,20 +76,30 @@ def _keys(path: tuple) -> tuple[str, ...]:
     return tuple(map(str, path))
 
 
-def _spread(
-    sharding: NamedSharding, shape: tuple[int, ...], axis: str
+def _fitted(
+    like: NamedSharding, shape: tuple[int, ...], zero_axis: str | None
 ) -> NamedSharding:
-    spec = [*sharding.spec, *[None] * (len(shape) - len(sharding.spec))]
-    used = {name for entry in spec for name in _names(entry)}
-    if axis in used:
-        return sharding
-    size = sharding.mesh.shape[axis]
-    for d, (entry, n) in enumerate(zip(spec, shape, strict=True)):
-        if entry is None and n and n % size == 0:
-            spec[d] = axis
-            return NamedSharding(sharding.mesh, PartitionSpec(*spec))
-    return sharding
+    """`like` for an array of that shape, and split along `zero_axis` too."""
+    entries = [*like.spec, *[None] * (len(shape) - len(like.spec))]
+    # One ν per tensor has the parameter's rank and one entry: nothing to split.
+    spec = [
+        entry if n % math.prod(like.mesh.shape[x] for x in _names(entry)) == 0 else None
+        for entry, n in zip(entries, shape, strict=False)
+    ]
+    if zero_axis and zero_axis not in {x for entry in spec for x in _names(entry)}:
+        size = like.mesh.shape[zero_axis]
+        free = (
+            d for d, n in enumerate(shape) if spec[d] is None and n and n % size == 0
+        )
+        for d in (*free,)[:1]:
+            spec[d] = zero_axis
+    if spec == entries:
+        return like
+    return NamedSharding(like.mesh, PartitionSpec(*spec))
 
 
-def _names(entry: Any) -> tuple:
+def _names(entry: Any) -> tuple[str, ...]:
+    """The mesh axes that split a dimension."""
+    if entry is None:
+        return ()
     return entry if isinstance(entry, tuple) else (entry,)

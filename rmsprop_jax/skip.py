@@ -34,25 +34,34 @@ def keep_if_finite(
         more = optax.safe_increment(state.skipped)
         return state._replace(skipped=choose(state.skipped, more))
 
-    updates = jax.tree.map(lambda u: choose(u, -jnp.zeros_like(u)), updates)
+    def nothing(u):
+        return u if u.dtype == jax.dtypes.float0 else choose(u, -jnp.zeros_like(u))
+
+    updates = jax.tree.map(nothing, updates)
     return updates, map_states(count, jax.tree.map(choose, new_state, old_state))
 
 
 def _is_finite(grads: Any, updates: Any, state: Any) -> jax.Array:
-    """Whether every squared gradient, hyperparameter and update is finite.
+    """Whether every squared gradient, hyperparameter and float16 update is finite.
 
-    If the first two are, so is every update, before it is cast to its gradient's
-    dtype; and of the dtypes only float16 is too narrow for it.
+    If the first two are, so is every ordinary update in float32 and bfloat16, whose
+    range is as wide; looking at those as well would cost a pass over the parameters.
     """
     squares = [squared(g.astype(working_dtype(g.dtype))) for g in _arrays(grads)]
     numbers = _arrays([s.hyperparams for s in find_states(state).values()])
-    narrow = [jnp.abs(u) for u in _arrays(updates) if u.dtype == jnp.float16]
+    narrow = [u for u in _arrays(updates) if u.dtype == jnp.float16]
     finite = jnp.array(True)
     for x in (*squares, *narrow, *numbers):
         # The largest, not all(isfinite): XLA:CPU reduces booleans one by one.
-        finite &= jnp.isfinite(jnp.max(x, initial=0))
+        finite &= jnp.isfinite(jnp.max(jnp.abs(x), initial=0))
     return finite
 
 
 def _arrays(tree: Any) -> list[jax.Array]:
-    return [jnp.asarray(x) for x in jax.tree.leaves(tree)]
+    """The leaves that can be other than finite: no integers, no float0."""
+    leaves = jax.tree.leaves(tree)
+    return [
+        jnp.asarray(x)
+        for x in leaves
+        if jnp.issubdtype(jax.dtypes.result_type(x), jnp.inexact)
+    ]

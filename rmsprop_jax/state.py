@@ -10,6 +10,7 @@ import optax
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.hyperparams import Sources
+from rmsprop_jax.moments import squared
 from rmsprop_jax.rule import Hyperparams
 
 
@@ -152,7 +153,7 @@ def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> 
 def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
     nu = old.nu
     if old.mu is not None and new.mu is None:
-        nu = jax.tree.map(lambda var, mu: var + jnp.square(jnp.abs(mu)), nu, old.mu)
+        nu = jax.tree.map(_raw, nu, old.mu)
 
     def number(was, start, old_source, new_source):
         both_own = old_source is hp.OWN and new_source is hp.OWN
@@ -169,6 +170,16 @@ def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
         trace=_slot(old.trace, new.trace),
         skipped=_slot(old.skipped, new.skipped),
     )
+
+
+def _raw(variance: jax.Array, mu: jax.Array) -> jax.Array:
+    """E[g²] from the variance: of a complex ν, which is two reals, part by part."""
+    if jnp.iscomplexobj(variance):
+        return jax.lax.complex(
+            _raw(variance.real, mu.real), _raw(variance.imag, mu.imag)
+        )
+    moment = "elementwise" if variance.shape == mu.shape else "tensor"
+    return variance + squared(mu, moment)
 
 
 def _slot(old: Any, new: Any) -> Any:
@@ -192,14 +203,9 @@ def _set_own(state: RMSPropState, values: dict[str, Any]) -> RMSPropState:
         origin = getattr(state.sources, f"{name}_from")
         if origin is not hp.OWN:
             raise ValueError(
-                f"{name}={value!r}: this state does not own it: "
-                + (
-                    "a schedule sets it at every step. Build the transformation "
-                    f"with a number as {name}."
-                    if origin == hp.SCHEDULE
-                    else "the caller's own jax.Array is used at every update. "
-                    f"Change that array, or give {name} as a Python number."
-                )
+                f"{name}={value!r}: this state does not own it; it was given as "
+                f"{hp.kind(origin)}, which is used at every update. Change that, or "
+                f"build the transformation with a number as {name}."
             )
         state = _record(state, name, value)
     return state

@@ -13,8 +13,9 @@ import numpy as np
 
 def working_dtype(*dtypes: Any) -> np.dtype:
     """The widest of float32 and `dtypes`: what to compute in and to remember in."""
+    wide = [x for x in dtypes if np.dtype(x).itemsize >= 4]
     with jax.numpy_dtype_promotion("standard"):
-        return jnp.result_type(jnp.float32, *dtypes)
+        return jnp.result_type(jnp.float32, *wide)
 
 
 def check_state_dtype(state_dtype: Any) -> None:
@@ -27,10 +28,11 @@ def check_state_dtype(state_dtype: Any) -> None:
     if state_dtype is None:
         return
     try:
-        known = not hasattr(state_dtype, "ndim") and jnp.dtype(state_dtype)
+        array = isinstance(state_dtype, (jax.Array, np.ndarray, np.generic))
+        known = None if array else jnp.dtype(state_dtype)
     except TypeError:
         known = None
-    if not known:
+    if known is None:
         raise TypeError(
             f"state_dtype={state_dtype!r}: expected None or 'float32'. Under "
             "optax.inject_hyperparams pass static_args='state_dtype'."

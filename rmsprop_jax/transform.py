@@ -7,10 +7,20 @@ import jax
 
 from rmsprop_jax.arguments import check_mask, resolve, switch
 from rmsprop_jax.dialects import Dialect
+from rmsprop_jax.moments import Moment
 from rmsprop_jax.rule import EpsPlacement, LrPlacement, WeightDecayForm
 from rmsprop_jax.skip import AxisName
 from rmsprop_jax.storage import check_state_dtype
 from rmsprop_jax.tree import RMSProp, over_tree
+
+_NEED_LEARNING_RATE = {
+    "learning_rate",
+    "momentum",
+    "nesterov",
+    "cautious",
+    "lr_placement",
+    "peak_learning_rate",
+}
 
 Schedule = Callable[[jax.Array], Any]
 Number = float | jax.Array | Schedule
@@ -33,7 +43,10 @@ def rmsprop(
     eps_placement: EpsPlacement | None = None,
     lr_placement: LrPlacement | None = None,
     weight_decay_form: WeightDecayForm | None = None,
+    peak_learning_rate: float | None = None,
     nu_init: float | None = None,
+    moment: Moment | None = None,
+    cautious: bool | None = None,
     state_dtype: Any = None,
     skip_nonfinite: bool = False,
     axis_name: AxisName = None,
@@ -74,15 +87,23 @@ def rmsprop(
             default.
         eps_placement: `"inside"` the root, √(ν + ε), or `"outside"`, √ν + ε.
         lr_placement: α `"in_trace"`, m ← β m + α u, or `"after_trace"`, −α m.
-        weight_decay_form: `"coupled"`, g + λ θ, or `"decoupled"`, −α λ θ.
+        weight_decay_form: `"coupled"`, g + λ θ; `"decoupled"`, −α λ θ; or
+            `"corrected"`, −α² / α_peak λ θ.
+        peak_learning_rate: α_peak; the learning rate itself if that is a number.
         nu_init: ν before the first step.
+        moment: `"elementwise"`, one ν for each element, or `"tensor"`, one of ‖g‖²
+            for each array.
+        cautious: Where trace and gradient point apart, stay; elsewhere move the
+            further, by the share of elements where they do not.
         state_dtype: What the moments rest in. Only the default so far: the wider of
             float32 and the parameter's own dtype, in which is computed too.
-        skip_nonfinite: Skip a step, whole, whose g·g or update is not finite: slots
-            and `count` stay, the updates are −0.0, `state.skipped` counts. Other
-            members of a chain are not protected, and must not turn NaN into a
-            number before this one sees it; `optax.apply_if_finite` around the chain
-            protects all, until it gives up.
+        skip_nonfinite: Skip a step, whole, in which a g·g or a hyperparameter is not
+            finite, or an update is too large for float16: slots and `count` stay,
+            the updates are −0.0, `state.skipped` counts. Parameters that are NaN
+            already stay so. It protects this transformation and what comes of it,
+            not other members of a chain; all of those are protected by
+            `optax.apply_if_finite(optax.chain(...), max_consecutive_errors=10**9)`,
+            which after so many bad steps in a row applies one.
         axis_name: The axis or axes of a `shard_map` (or vmap) over which that
             decision is made jointly.
 
@@ -123,9 +144,12 @@ def rmsprop(
         "eps_placement": eps_placement,
         "lr_placement": lr_placement,
         "weight_decay_form": weight_decay_form,
+        "peak_learning_rate": peak_learning_rate,
         "nu_init": nu_init,
+        "moment": moment,
         "centered": centered,
         "nesterov": nesterov,
+        "cautious": cautious,
         "bias_correction": bias_correction,
     }
     rule, given = resolve(dialect, numbers, choices)
@@ -153,6 +177,7 @@ def scale_by_rms(
     eps_placement: EpsPlacement | None = None,
     weight_decay_form: WeightDecayForm | None = None,
     nu_init: float | None = None,
+    moment: Moment | None = None,
     state_dtype: Any = None,
     skip_nonfinite: bool = False,
     axis_name: AxisName = None,
@@ -178,7 +203,7 @@ def scale_by_rms(
         Array([ 2., -2.], dtype=float32)
     """
     for name in refused:
-        if name not in ("learning_rate", "momentum", "nesterov", "lr_placement"):
+        if name not in _NEED_LEARNING_RATE:
             raise TypeError(f"scale_by_rms() has no argument {name!r}.")
         raise TypeError(
             f"{name}: scale_by_rms has neither learning rate nor trace; expected them "
@@ -196,8 +221,10 @@ def scale_by_rms(
         "eps_placement": eps_placement,
         "weight_decay_form": weight_decay_form,
         "nu_init": nu_init,
+        "moment": moment,
         "centered": centered,
         "nesterov": False,
+        "cautious": False,
         "bias_correction": bias_correction,
     }
     rule, given = resolve(dialect, numbers, choices)

@@ -12,6 +12,7 @@ import numpy as np
 import optax
 
 from rmsprop_jax import hyperparams as hp
+from rmsprop_jax.moments import Moment
 from rmsprop_jax.rule import Rule, Slots, step
 from rmsprop_jax.skip import AxisName, keep_if_finite
 from rmsprop_jax.state import RMSPropState
@@ -54,15 +55,16 @@ def over_tree(
             (path, _parameter(path, leaf, rule))
             for path, leaf in jax.tree.leaves_with_path(params)
         ]
-        if decays:
+        if decays and leaves:
             _decaying(mask, params)
         treedef = jax.tree.structure(params)
         working = [working_dtype(leaf.dtype) for _, leaf in leaves]
         reals = [jnp.finfo(dtype).dtype for dtype in working]
 
-        def slots(start, dtypes):
+        def slots(start, dtypes, moment: Moment = "elementwise"):
             full = (
-                _full(x, start, dt) for (_, x), dt in zip(leaves, dtypes, strict=True)
+                _full(x, start, dtype, moment)
+                for (_, x), dtype in zip(leaves, dtypes, strict=True)
             )
             return treedef.unflatten(full)
 
@@ -71,7 +73,7 @@ def over_tree(
             count=jnp.zeros([], jnp.int32),
             hyperparams=hp.starting(given, working_dtype(*reals)),
             sources=hp.sources(given),
-            nu=slots(rule.nu_init, one_nu_each),
+            nu=slots(rule.nu_init, one_nu_each, rule.moment),
             mu=slots(0, working) if rule.centered else None,
             trace=slots(0, working) if given["momentum"] is not None else None,
             skipped=jnp.zeros([], jnp.int32) if skip_nonfinite else None,
@@ -80,13 +82,8 @@ def over_tree(
     def update(updates, state, params=None, **extra_args):
         del extra_args
         _check_state(state, rule, given, skip_nonfinite)
-        grads, treedef = _gradients(updates, state.nu, rule)
-        if decays and params is None:
-            raise ValueError(
-                "params=None: weight decay needs the parameters; call "
-                "update(grads, state, params), or build with weight_decay=False."
-            )
-        thetas = treedef.flatten_up_to(params) if decays else [None] * len(grads)
+        grads, treedef = _gradients(updates, state, rule)
+        thetas = _thetas(params, grads, treedef) if decays else [None] * len(grads)
         decaying = _decaying(mask, params) if decays else [False] * len(grads)
 
         count = jnp.asarray(optax.safe_increment(state.count))
@@ -105,7 +102,7 @@ def over_tree(
                 h if decayed else without_decay,
                 rule=rule,
                 count=count,
-                theta=jnp.asarray(theta).astype(dtype) if decayed else None,
+                theta=theta.astype(dtype) if decayed else None,
             )
             moves.append(moved.astype(g.dtype))
             slots.append(new)
@@ -123,18 +120,24 @@ def over_tree(
     return RMSProp(init, update, rule)
 
 
-def _full(leaf: jax.Array, start: float, dtype: Any) -> jax.Array:
+def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Array:
     # Each part of a complex slot starts there: torch's ν is two reals.
     both = complex(start, start) if jnp.issubdtype(dtype, np.complexfloating) else start
+    if moment == "tensor":
+        return jnp.full((1,) * leaf.ndim, both, dtype)
     return jnp.full_like(leaf, both, dtype=dtype)
 
 
-def _parameter(path: tuple, leaf: Any, rule: Rule) -> jax.Array:
+def _parameter(path: tuple, leaf: Any, rule: Rule) -> Any:
     where = f"params{jax.tree_util.keystr(path)}"
-    dtype = jnp.result_type(leaf)
+    try:
+        dtype = jnp.result_type(leaf)
+    except TypeError:
+        dtype = np.dtype(object)
     if not jnp.issubdtype(dtype, jnp.inexact):
         raise TypeError(
-            f"{where}: expected a floating-point parameter, got dtype {dtype.name}. "
+            f"{where}: expected a floating-point parameter, got {leaf!r:.40}, of dtype "
+            f"{dtype.name}. "
             "Leave it out with optax.masked, or optax.partition with "
             "optax.set_to_zero."
         )
@@ -144,14 +147,20 @@ def _parameter(path: tuple, leaf: Any, rule: Rule) -> jax.Array:
             f"{dtype.name}. dialect='torch' treats the parts as two reals, "
             "dialect='optax' divides by |g|²; or set complex_form in a Rule."
         )
-    return leaf if hasattr(leaf, "dtype") else jnp.asarray(leaf)
+    return (
+        leaf
+        if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct)
+        else jnp.asarray(leaf)
+    )
 
 
-def _gradients(updates: Any, nu: Any, rule: Rule) -> tuple[list[jax.Array], Any]:
+def _gradients(
+    updates: Any, state: RMSPropState, rule: Rule
+) -> tuple[list[jax.Array], Any]:
     """The gradients' leaves and treedef, if they are those of the state."""
-    treedef = jax.tree.structure(nu)
+    treedef = jax.tree.structure(state.nu)
     if jax.tree.structure(updates) != treedef:
-        theirs, ours = (_paths(tree) for tree in (updates, nu))
+        theirs, ours = (_paths(tree) for tree in (updates, state.nu))
         raise ValueError(
             "the gradients' tree differs from the parameters' that init saw"
             + (f"; only in the gradients: {theirs - ours}" if theirs - ours else "")
@@ -159,9 +168,15 @@ def _gradients(updates: Any, nu: Any, rule: Rule) -> tuple[list[jax.Array], Any]
             + ("" if theirs ^ ours else ": same paths, other kinds of node")
             + ". Pass gradients of just those parameters; None in both leaves one out."
         )
+    # ν of a complex parameter may be real, the other two are as the parameter is.
+    like = next(x for x in (state.mu, state.trace, state.nu) if x is not None)
+    unknown = like is state.nu and rule.complex_form == "modulus"
     grads = []
-    for (path, g), slot in zip(
-        jax.tree.leaves_with_path(updates), jax.tree.leaves(nu), strict=True
+    for (path, g), slot, typed in zip(
+        jax.tree.leaves_with_path(updates),
+        jax.tree.leaves(state.nu),
+        jax.tree.leaves(like),
+        strict=True,
     ):
         where, g = f"grads{jax.tree_util.keystr(path)}", jnp.asarray(g)
         if not jnp.issubdtype(g.dtype, jnp.inexact):
@@ -169,20 +184,46 @@ def _gradients(updates: Any, nu: Any, rule: Rule) -> tuple[list[jax.Array], Any]
                 f"{where}: expected a floating-point gradient, got dtype "
                 f"{g.dtype.name}. Leave the parameter out with optax.masked."
             )
-        if jnp.iscomplexobj(g) and not (
-            jnp.iscomplexobj(slot) or rule.complex_form == "modulus"
-        ):
+        if not unknown and jnp.iscomplexobj(g) != jnp.iscomplexobj(typed):
             raise TypeError(
-                f"{where}: expected a real gradient, as the parameter is, got dtype "
-                f"{g.dtype.name}. Take its real part."
+                f"{where}: expected a gradient as real or complex as its parameter, "
+                f"got dtype {g.dtype.name}. Take its real part, or make it complex."
             )
-        if g.shape != jnp.shape(slot):
+        per_tensor = rule.moment == "tensor" and g.ndim == jnp.ndim(slot)
+        if g.shape != jnp.shape(slot) and not per_tensor:
             raise ValueError(
                 f"{where}: expected shape {jnp.shape(slot)}, got {g.shape}. The state "
                 "belongs to other parameters; make a new one with init."
             )
         grads.append(g)
     return grads, treedef
+
+
+def _thetas(params: Any, grads: list[jax.Array], treedef: Any) -> list[jax.Array]:
+    """The parameters' leaves, if they are shaped as the gradients are."""
+    if params is None:
+        raise ValueError(
+            "params=None: weight decay needs the parameters; call "
+            "update(grads, state, params), or build with weight_decay=False."
+        )
+    if jax.tree.structure(params) != treedef:
+        theirs, ours = _paths(params), _paths(treedef.unflatten(grads))
+        raise ValueError(
+            "params: expected the tree of the gradients, got one that differs in "
+            f"{sorted(theirs ^ ours) or 'its kinds of node'}. Pass the parameters that "
+            "init saw."
+        )
+    thetas = []
+    for (path, theta), g in zip(jax.tree.leaves_with_path(params), grads, strict=True):
+        theta = jnp.asarray(theta)
+        if theta.shape != g.shape:
+            raise ValueError(
+                f"params{jax.tree_util.keystr(path)}: expected shape {g.shape}, as "
+                f"the gradient has, got {theta.shape}. Pass the parameters that init "
+                "saw."
+            )
+        thetas.append(theta)
+    return thetas
 
 
 def _paths(tree: Any) -> set[str]:
@@ -210,11 +251,15 @@ def _check_state(
                 f"{'none' if want else 'one'}: the state was made with other options. "
                 "convert_state(state, tx, params) gives it the slots of this one."
             )
-    for name, was, now in zip(given, state.sources, hp.sources(given), strict=True):
-        if was != now:
+    kinds = zip(given, state.sources, hp.sources(given), strict=True)
+    numbers = zip(given.values(), state.hyperparams, strict=True)
+    for (name, was, now), (value, kept) in zip(kinds, numbers, strict=True):
+        kind = "absent" if kept is None else hp.kind(was)
+        wanted = "absent" if value is None else hp.kind(now)
+        if kind != wanted:
             raise ValueError(
-                f"{name}: expected a state in which it is {hp.KINDS[now]}, got one in "
-                f"which it is {hp.KINDS[was]}: the state was made with other options. "
+                f"{name}: expected a state in which it is {wanted}, got one in which "
+                f"it is {kind}: the state was made with other options. "
                 "convert_state(state, tx, params) takes it over."
             )
 

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from rmsprop_jax import DIALECTS
+
 # jax.experimental lost its enable_x64 when jax gained one.
 enable_x64 = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64
 
@@ -19,13 +21,16 @@ def oracle(
     eps_placement="inside",
     lr_placement="in_trace",
     nu_init=0.0,
+    moment="elementwise",
     centered=False,
     variance_floor=0.0,
     bias_correction=False,
     momentum=None,
     nesterov=False,
+    cautious=False,
     weight_decay=0.0,
     weight_decay_form="decoupled",
+    peak_learning_rate=None,
     float32_hyperparams=(),
 ):
     """RMSProp of the textbook in float64: the parameters after every step."""
@@ -39,19 +44,24 @@ def oracle(
     inside = eps_placement == "inside" or (
         eps_placement == "inside_with_trace" and beta is not None
     )
+
+    def squared(x):
+        return np.sum(x**2) if moment == "tensor" else x**2
+
     theta, grads, rates = (np.asarray(x, np.float64) for x in (params, grads, rates))
+    rates = [given("learning_rate", x) for x in rates]
     nu, mu, m = np.full_like(theta, nu_init), np.zeros_like(theta), np.zeros_like(theta)
     path = []
     for t, (g, alpha) in enumerate(zip(grads, rates, strict=True), start=1):
         if weight_decay_form == "coupled":
             g = g + lam * theta
-        nu = rho * nu + (1 - rho) * g**2
+        nu = rho * nu + (1 - rho) * squared(g)
         mu = rho * mu + (1 - rho) * g
         correction = 1 - rho**t if bias_correction else 1.0
         v = nu / correction
         # One corrected gradient has no variance: step 1 divides by its magnitude.
         if centered and not (bias_correction and nu_init == 0 and t == 1):
-            v = np.maximum(v - (mu / correction) ** 2, variance_floor * v)
+            v = np.maximum(v - squared(mu / correction), variance_floor * v)
         denominator = np.sqrt(v + eps) if inside else np.sqrt(v) + eps
         u = np.divide(g, denominator, out=np.zeros_like(g), where=g != 0)
         if beta is None:
@@ -62,8 +72,13 @@ def oracle(
         else:
             m = beta * m + u
             step = alpha * (u + beta * m) if nesterov else alpha * m
+        if cautious:
+            along = step * g > 0
+            step = np.where(along, step / max(np.mean(along), 1e-3), 0)
         if weight_decay_form == "decoupled":
             step = step + alpha * lam * theta
+        if weight_decay_form == "corrected":
+            step = step + alpha**2 / peak_learning_rate * lam * theta
         theta = theta - step
         path.append(theta)
     return np.stack(path)
@@ -104,6 +119,12 @@ def probe(steps=42, size=64, seed=0):
     return tuple(x.astype(np.float32) for x in (params, grads, rates))
 
 
+def fine_probe():
+    """The probe with learning rates that float32 does not hold."""
+    params, grads, rates = probe()
+    return params, grads, np.round(rates.astype(np.float64), 3)
+
+
 def trajectories(factories, params, grads, rates, dtype=np.float32):
     """For each `factory(learning_rate)`, the parameters after every step in `dtype`.
 
@@ -127,3 +148,13 @@ def trajectories(factories, params, grads, rates, dtype=np.float32):
 def trajectory(factory, *args):
     """`trajectories` of one."""
     return trajectories([factory], *args)[0]
+
+
+def accepting(*arguments):
+    """The dialects whose framework has all of them."""
+    return [
+        name
+        for name, row in DIALECTS.items()
+        if not row.refuses.keys() & set(arguments)
+        and ("momentum" not in arguments or not row.momentum_needs_centered)
+    ]

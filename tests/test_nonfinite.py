@@ -94,7 +94,7 @@ def test_without_the_guard_a_bad_gradient_shows():
     assert state.skipped is None
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_bad_hyperparameter_is_skipped_too(bad):
     tx = rmsprop(lambda count: jnp.where(count == 1, bad, 0.1), skip_nonfinite=True)
     params, state = after(tx, GOOD, GOOD)

@@ -7,7 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import astray, oracle, probe, tolerances_apart, trajectories, trajectory
+from helpers import (
+    astray,
+    fine_probe,
+    oracle,
+    probe,
+    tolerances_apart,
+    trajectories,
+    trajectory,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,6 +30,11 @@ MOMENTS = [
     for corrected in (False, True)
     for nu_init in (0.0, 1.0)
 ]
+PER_TENSOR = [
+    {"moment": "tensor"},
+    {"moment": "tensor", "centered": True, "nu_init": 1.0},
+    {"moment": "tensor", "centered": True, "bias_correction": True},
+]
 TRACES = [
     {"momentum": None},
     *(
@@ -30,11 +43,22 @@ TRACES = [
         for nesterov in (False, True)
     ),
 ]
+CAUTIOUS = [
+    {"momentum": 0.9, "cautious": True, "lr_placement": "in_trace"},
+    {"momentum": 0.9, "cautious": True, "lr_placement": "after_trace"},
+    {"momentum": 0.9, "cautious": True, "nesterov": True},
+]
 DECAYS = [
     {},
     {"weight_decay": 0.01, "weight_decay_form": "coupled"},
     {"weight_decay": 0.01, "weight_decay_form": "decoupled"},
+    {
+        "weight_decay": 0.01,
+        "weight_decay_form": "corrected",
+        "peak_learning_rate": 0.1,
+    },
 ]
+EVERYTHING = ("learning_rate", "decay", "eps", "momentum", "weight_decay")
 CORNERS = [
     {"decay": 0.0},
     {"decay": 0.0, "centered": True},
@@ -46,14 +70,12 @@ CORNERS = [
     {"eps": 0.0, "eps_placement": "outside", "centered": True},
     {"eps": 1e-3, "eps_placement": "inside_with_trace"},
     {"eps": 1e-3, "eps_placement": "inside_with_trace", "momentum": 0.0},
-    {
-        "momentum": 0.9,
-        "weight_decay": 0.01,
-        "float32_hyperparams": ("decay", "eps", "momentum", "weight_decay"),
-    },
+    *({"momentum": 0.9, "float32_hyperparams": EVERYTHING, **x} for x in DECAYS),
     {"centered": True, "variance_floor": 0.9},
     {"centered": True, "variance_floor": 0.9, "nu_init": 1.0},
     {"centered": True, "variance_floor": 0.9, "bias_correction": True},
+    {"centered": True, "variance_floor": 0.9, "moment": "tensor"},
+    {"eps": 0.0, "moment": "tensor"},
 ]
 
 
@@ -66,7 +88,7 @@ def factory(float32_hyperparams=(), **options):
 
 def gaps(rows, dtype):
     """Options → tolerances between the oracle's path and that of `rmsprop`."""
-    start, grads, rates = probe()
+    start, grads, rates = fine_probe()
     paths = trajectories([factory(**row) for row in rows], start, grads, rates, dtype)
     return {
         str(row): tolerances_apart(
@@ -80,10 +102,16 @@ def gaps(rows, dtype):
 @pytest.mark.parametrize("placement", ["inside", "outside"])
 def test_rule_is_the_textbooks(placement, dtype):
     """Every moment with every trace; the forms of weight decay take turns."""
+    pairs = [
+        *itertools.product(TRACES, MOMENTS),
+        *itertools.product(CAUTIOUS + TRACES[::4], PER_TENSOR),
+        *itertools.product(CAUTIOUS, MOMENTS[:1]),
+    ]
     rows = [
         {"eps": 1e-3, "eps_placement": placement, **moment, **trace, **decay}
+        # Five turns and eight moments: each moment meets each form.
         for (trace, moment), decay in zip(
-            itertools.product(TRACES, MOMENTS), itertools.cycle(DECAYS), strict=False
+            pairs, itertools.cycle([*DECAYS, {}]), strict=False
         )
     ]
     assert not astray(gaps(rows, dtype))
@@ -112,7 +140,7 @@ def test_two_steps_down_a_parabola():
 
 
 @pytest.mark.parametrize("placement", ["inside", "outside"])
-@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize("moment", MOMENTS + PER_TENSOR, ids=str)
 def test_nothing_moves_without_a_gradient_or_eps(moment, placement):
     tx = factory(eps=0.0, eps_placement=placement, momentum=0.9, **moment)
     path = trajectory(tx, np.ones(3), np.zeros((3, 3)), np.ones(3))

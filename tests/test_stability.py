@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import accepting
 
-from rmsprop_jax import DIALECTS, rmsprop
+from rmsprop_jax import rmsprop
 
 CONSTANTS = jnp.asarray(np.geomspace(1e-18, 1e17, 101)[None], "f4")
 
@@ -32,7 +33,7 @@ def noisy(mean, spread, steps=400, size=64):
 
 @pytest.mark.parametrize("momentum", [None, 0.9])
 @pytest.mark.parametrize("bias_correction", [False, True])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", accepting("centered", "momentum"))
 def test_centered_survives_a_constant_gradient(dialect, bias_correction, momentum):
     tx = rmsprop(
         1e-3,
@@ -51,7 +52,7 @@ def test_optax_centered_does_not_survive_a_constant_gradient():
     assert np.isnan(updates).any()
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", accepting("centered"))
 def test_centered_survives_a_nearly_constant_gradient(dialect):
     tx = rmsprop(1e-3, dialect=dialect, centered=True, decay=0.9)
     updates, state = run(tx, noisy(1, 1e-4))
@@ -79,7 +80,7 @@ def test_any_magnitude_of_gradient_gives_finite_updates(centered, decay, spread)
 
 
 @pytest.mark.parametrize("options", [{}, {"centered": True}, {"momentum": 0.9}])
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", accepting("centered", "momentum"))
 def test_a_float16_gradient_of_zero_moves_nothing(dialect, options):
     updates, _ = run(
         rmsprop(1e-3, dialect=dialect, **options), jnp.zeros((3, 2), jnp.float16)

@@ -84,3 +84,12 @@ def test_converting_between_unlike_chains_is_refused():
         ValueError, match="tx keeps 2 RMSProp states and `state` holds 1"
     ):
         convert_state(rmsprop(0.1).init(PARAMS), two, PARAMS)
+
+
+def test_a_complex_centered_state_is_converted_part_by_part():
+    """Dialect torch holds two reals in ν: 3² and 4², not |3 + 4i|²."""
+    z = jnp.array([3.0 + 4.0j])
+    before = rmsprop(0.1, dialect="torch", decay=0.5, centered=True)
+    after = rmsprop(0.1, dialect="torch", decay=0.5)
+    state = before.update(z, before.init(z))[1]
+    np.testing.assert_allclose(convert_state(state, after, z).nu, [4.5 + 8.0j])

@@ -1,195 +1,56 @@
 """Records what the installed frameworks compute on the problem beside this file.
 
-Run by hand, in `tests`: `python -m golden.record FOLDER [--compare]`.
+Run by hand, in `tests`: `python -m golden.record FOLDER [--compare]`. What is not
+installed is left out.
 """
 
 import argparse
 import datetime
 import json
-import os
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
-import jax
 import numpy as np
-import optax
-from helpers import enable_x64
-
-os.environ.setdefault("KERAS_BACKEND", "jax")  # read once, when keras is imported
+from golden import cases, frameworks
 
 HERE = Path(__file__).parent
-DTYPES = ["float32", "float64"]
-RMSPROP = "optax.rmsprop"
-L2 = "optax.chain(add_decayed_weights(0.01), rmsprop)"
-DECOUPLED = (
-    "optax.chain(scale_by_rms, add_decayed_weights(0.01), scale_by_learning_rate)"
-)
-TORCH = "torch.optim.RMSprop"
-KERAS = "keras.optimizers.RMSprop"
 
 
-def run_optax(kind, args, start, grads, rates):
-    """Parameters after every step, and the slots after the last."""
-    with enable_x64(start.dtype == np.float64):
-        alphas = jax.numpy.asarray(rates, start.dtype)
-        tx = OPTAX[kind](lambda count: alphas[count], args)
-        update, params, path = jax.jit(tx.update), jax.numpy.asarray(start), []
-        state = tx.init(params)
-        for g in grads:
-            updates, state = update(g, state, params)
-            params = optax.apply_updates(params, updates)
-            path.append(np.asarray(params))
-        slots = {name: optax.tree.get(state, name) for name in ("nu", "mu", "trace")}
-    slots = {name: np.asarray(x) for name, x in slots.items() if x is not None}
-    return np.stack(path), slots
-
-
-def run_torch(args, start, grads, rates):
-    """Parameters after every step, and the slots after the last."""
-    import torch
-
-    param, path = torch.nn.Parameter(torch.tensor(start)), []
-    optimizer = torch.optim.RMSprop([param], **args)
-    for g, rate in zip(grads, rates, strict=True):
-        optimizer.param_groups[0]["lr"] = float(rate)
-        param.grad = torch.tensor(g)
-        optimizer.step()
-        path.append(param.detach().numpy().copy())
-    slots = {name: x.numpy() for name, x in optimizer.state[param].items()}
-    del slots["step"]
-    return np.stack(path), slots
-
-
-def run_keras(args, start, grads, rates):
-    """Parameters after every step, and the slots after the last."""
-    import keras
-
-    with enable_x64(start.dtype == np.float64):
-        variable = keras.Variable(start, dtype=start.dtype.name, name="theta")
-        optimizer, path = keras.optimizers.RMSprop(**args), []
-        for g, rate in zip(grads, rates, strict=True):
-            optimizer.learning_rate = float(rate)
-            optimizer.apply([keras.ops.convert_to_tensor(g)], [variable])
-            path.append(keras.ops.convert_to_numpy(variable.value))
-        slots = {
-            slot.name.removeprefix("theta_"): keras.ops.convert_to_numpy(slot.value)
-            for slot in optimizer.variables
-            if slot.name.startswith("theta_")
-        }
-    return np.stack(path), slots
-
-
-OPTAX = {
-    RMSPROP: lambda rate, args: optax.rmsprop(rate, **args),
-    L2: lambda rate, args: optax.chain(
-        optax.add_decayed_weights(0.01), optax.rmsprop(rate, **args)
-    ),
-    DECOUPLED: lambda rate, args: optax.chain(
-        optax.scale_by_rms(**args),
-        optax.add_decayed_weights(0.01),
-        optax.scale_by_learning_rate(rate),
-    ),
-}
-RUN = {kind: partial(run_optax, kind) for kind in OPTAX}
-RUN |= {TORCH: run_torch, KERAS: run_keras}
-
-_SCALE = {
-    "decay": 0.9,
-    "eps": 1e-8,
-    "initial_scale": 0.0,
-    "eps_in_sqrt": True,
-    "bias_correction": False,
-}
-_OPTAX = {**_SCALE, "centered": False, "momentum": None, "nesterov": False}
-_TORCH = {
-    "alpha": 0.99,
-    "eps": 1e-8,
-    "momentum": 0,
-    "centered": False,
-    "weight_decay": 0,
-}
-_KERAS = {
-    "rho": 0.9,
-    "momentum": 0.0,
-    "epsilon": 1e-7,
-    "centered": False,
-    "weight_decay": None,
-}
-_CENTERED_MOMENTUM = {"centered": True, "momentum": 0.9}
-_COMMON = {
-    "plain": {},
-    "momentum": {"momentum": 0.9},
-    "centered": {"centered": True},
-    "centered_momentum": _CENTERED_MOMENTUM,
-}
-
-# framework → case → class, arguments
-CASES = {
-    "optax": {
-        **{case: (RMSPROP, {**_OPTAX, **change}) for case, change in _COMMON.items()},
-        "momentum_nesterov": (RMSPROP, {**_OPTAX, "momentum": 0.9, "nesterov": True}),
-        "bias_correction": (RMSPROP, {**_OPTAX, "bias_correction": True}),
-        "big_eps": (RMSPROP, {**_OPTAX, "eps": 1e-3}),
-        "big_eps_outside": (RMSPROP, {**_OPTAX, "eps": 1e-3, "eps_in_sqrt": False}),
-        "decay_999": (RMSPROP, {**_OPTAX, "decay": 0.999}),
-        "weight_decay_l2": (L2, _OPTAX),
-        "weight_decay_decoupled": (DECOUPLED, _SCALE),
-    },
-    "torch": {
-        case: (TORCH, {**_TORCH, **change})
-        for case, change in {
-            **_COMMON,
-            "weight_decay_l2": {"weight_decay": 0.01},
-            "big_eps": {"eps": 1e-3},
-            "decay_999": {"alpha": 0.999},
-            "all": {**_CENTERED_MOMENTUM, "eps": 1e-3, "weight_decay": 0.01},
-        }.items()
-    },
-    "keras": {
-        case: (KERAS, {**_KERAS, **change})
-        for case, change in {
-            **_COMMON,
-            "weight_decay_decoupled": {"weight_decay": 0.01},
-            "big_eps": {"epsilon": 1e-3},
-            "decay_999": {"rho": 0.999},
-            "all": {**_CENTERED_MOMENTUM, "epsilon": 1e-3, "weight_decay": 0.01},
-        }.items()
-    },
-}
-
-
-def versions(framework):
-    """The framework's version, and that of what it computes with."""
-    found = {"framework": framework, "version": version(framework)}
-    if framework == "optax":
-        found["jax_version"] = version("jax")
+def described(framework):
+    """What of a recording is not an array."""
+    name, *others = frameworks.versions(framework).items()
+    meta = {"framework": name[0], "version": name[1]}
     if framework == "keras":
-        backend = os.environ["KERAS_BACKEND"]
-        found |= {"backend": backend, "backend_version": version(backend)}
-    return found
+        meta["backend"] = others[0][0]
+    meta |= {f"{other}_version": version for other, version in others}
+    return meta | {"date": datetime.date.today().isoformat(), "cases": {}}
+
+
+def note_signature(framework, folder):
+    """Add the defaults of the framework's class to the file of all of them."""
+    file = folder / "signatures.json"
+    noted = json.loads(file.read_text()) if file.exists() else {}
+    kind = next(iter(cases.CASES[framework].values()))[0]
+    versions = frameworks.versions(framework)
+    noted[kind] = {"versions": versions} | frameworks.signature(kind)
+    file.write_text(json.dumps(noted, indent=1, sort_keys=True) + "\n")
 
 
 def record(framework, folder):
     """Write every case of a framework to a file in `folder`."""
     problem = np.load(HERE / "problem.npz")
-    arrays, described = {}, {}
-    for case, (kind, args) in CASES[framework].items():
-        for dtype in DTYPES:
-            start, grads = problem["params0"], problem["grads"]
-            path, slots = RUN[kind](
-                args, start.astype(dtype), grads.astype(dtype), problem["lrs"]
-            )
+    arrays, meta, dtypes = {}, described(framework), cases.DTYPES[framework]
+    for case, (kind, args) in cases.CASES[framework].items():
+        for dtype in dtypes:
+            start, grads = (problem[x].astype(dtype) for x in ("params0", "grads"))
+            path, slots = frameworks.run(kind, args, start, grads, problem["lrs"])
             for name, array in {"params": path, **slots}.items():
                 arrays[f"{case}/{dtype}/{name}"] = array
-        described[case] = {
+        meta["cases"][case] = {
             "class": kind,
             "args": args,
-            "dtypes": DTYPES,
+            "dtypes": dtypes,
             "slots": sorted(slots),
         }
-    meta = versions(framework)
-    meta |= {"date": datetime.date.today().isoformat(), "cases": described}
     folder.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(folder / f"{framework}.npz", meta=json.dumps(meta), **arrays)
 
@@ -200,30 +61,39 @@ def compare(framework, folder):
     Parameters are compared by the distance they travelled, slots by their size.
     """
     start = np.load(HERE / "problem.npz")["params0"]
-    anew = np.load(folder / f"{framework}.npz")
-    committed = np.load(HERE / f"{framework}.npz")
-    before = json.loads(str(committed["meta"]))
-    print(f"{framework} {version(framework)} against {before['version']}")
+    anew, committed = (np.load(x / f"{framework}.npz") for x in (folder, HERE))
+    now, before = (json.loads(str(z["meta"])) for z in (anew, committed))
+    print(f"{framework} {now['version']} against {before['version']}")
     for case, row in before["cases"].items():
         for dtype in row["dtypes"]:
             gaps = {}
             for name in ("params", *row["slots"]):
-                old = committed[f"{case}/{dtype}/{name}"].astype(np.float64)
+                key = f"{case}/{dtype}/{name}"
+                if key not in anew:
+                    gaps[f"no {name}"] = np.inf
+                    continue
+                old = committed[key].astype(np.float64)
                 size = np.abs(old - start if name == "params" else old).max()
-                gaps[name] = np.abs(anew[f"{case}/{dtype}/{name}"] - old).max() / size
+                gaps[name] = np.abs(anew[key] - old).max() / size
             worst = max(gaps, key=gaps.get)
-            print(f"  {case:24}{dtype:9}{gaps[worst]:.1e}  {worst}")
+            print(f"  {case:34}{dtype:9}{gaps[worst]:.1e}  {worst}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--compare", action="store_true")
-    parser.add_argument("--frameworks", nargs="+", default=list(CASES), choices=CASES)
+    parser.add_argument(
+        "--frameworks",
+        nargs="+",
+        choices=cases.CASES,
+        default=[name for name in cases.CASES if not frameworks.missing(name)],
+    )
     args = parser.parse_args()
     for framework in args.frameworks:
         record(framework, args.folder)
-        if args.compare:
+        note_signature(framework, args.folder)
+        if args.compare and (HERE / f"{framework}.npz").exists():
             compare(framework, args.folder)
 
 

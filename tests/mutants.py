@@ -1,0 +1,230 @@
+"""Source edits that some test must catch, with no framework there to compare with.
+
+`python tests/mutants.py [WORD ...]` makes each edit (whose name holds one of the
+words, if any are given) in a copy of the package, and runs against that copy the tests
+named beside it until one fails. At the end those tests run without any edit, and pass.
+"""
+
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+RULE, DIALECTS = "test_rule.py", "test_dialects.py"
+RECORD = f"{DIALECTS}::test_dialect_follows_its_record[torch-float32]"
+DEFAULTS = f"{DIALECTS}::test_defaults_are_the_recorded_ones"
+TEXTBOOK = f"{RULE}::test_rule_is_the_textbooks"
+CORNERS = f"{RULE}::test_rule_is_the_textbooks_in_the_corners"
+LIVE, STATE = "test_hyperparams.py", "test_state.py"
+SKIP, GROUPS = "test_nonfinite.py", "test_groups_nonfinite.py"
+LEAVES, DTYPES, GRADIENTS = "test_leaves.py", "test_leaf_dtypes.py", "test_gradients.py"
+
+
+class Mutant(NamedTuple):
+    """A small edit, and the tests that are to notice it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = [
+    Mutant("ε on the other side of the root", "rule.py",
+           'return rule.eps_placement == "inside"',
+           'return rule.eps_placement != "inside"', TEXTBOOK),
+    Mutant("legacy ε inside without a trace too", "rule.py",
+           "return slots.trace is not None", "return True", CORNERS),
+    Mutant("torch's ε inside the root", "dialects.py",
+           'eps_placement="outside", lr', 'eps_placement="inside", lr', RECORD),
+    Mutant("torch's learning rate in the trace", "dialects.py",
+           'lr_placement="after_trace", w', 'lr_placement="in_trace", w', RECORD),
+    Mutant("torch's weight decay decoupled", "dialects.py",
+           '"after_trace", weight_decay_form="coupled"',
+           '"after_trace", weight_decay_form="decoupled"', RECORD),
+    Mutant("torch's default ρ is that of the others", "dialects.py",
+           '"split"),\n        learning_rate=1e-2,\n        decay=0.99',
+           '"split"),\n        learning_rate=1e-2,\n        decay=0.9', DEFAULTS),
+    Mutant("Keras' default ε is that of the others", "dialects.py",
+           "eps=1e-7,\n        names=_KERAS_NAMES |",
+           "eps=1e-8,\n        names=_KERAS_NAMES |", DEFAULTS),
+    Mutant("ν₀ = 1 unless told", "rule.py",
+           "nu_init: float = 0.0", "nu_init: float = 1.0", CORNERS),
+    Mutant("ν₀ = 0 whatever is told", "tree.py",
+           "slots(rule.nu_init, ", "slots(0, ", TEXTBOOK),
+    Mutant("no (1 − ρ) before g²", "moments.py",
+           "nu + weight * jnp.minimum(", "nu + jnp.minimum(", TEXTBOOK),
+    Mutant("no ρ before ν", "moments.py",
+           "return (1 - weight) * nu + weight", "return nu + weight", TEXTBOOK),
+    Mutant("deviation from the old mean", "moments.py",
+           "squared(g - mu, ", "squared((g - mu) / kept, ", TEXTBOOK),
+    Mutant("an overflowing g² is infinite", "moments.py",
+           "jnp.minimum(squared(g, moment), _huge(nu))", "squared(g, moment)",
+           "test_stability.py::test_a_gradient_whose_square_overflows_is_forgotten"),
+    Mutant("no bias correction", "rule.py",
+           "newest_weight(h, count) if rule.bias_correction else h.one_minus_decay",
+           "h.one_minus_decay", TEXTBOOK),
+    Mutant("bias correction one step late", "rule.py",
+           "count.astype(a.dtype) * log_decay",
+           "(count.astype(a.dtype) + 1) * log_decay", TEXTBOOK),
+    Mutant("no bias correction of ν₀", "rule.py",
+           "v = v + rule.nu_init * ", "v = v + 0 * ", TEXTBOOK),
+    Mutant("the first corrected variance is 0", "rule.py",
+           "jnp.where(count == 1, ", "jnp.where(count == 0, ", TEXTBOOK),
+    Mutant("weight of the newest gradient above 1", "rule.py",
+           "return jnp.minimum(a, 1)", "return a", "test_bias_correction.py"),
+    Mutant("no variance floor", "rule.py",
+           "jnp.maximum(v, h.variance_floor", "jnp.maximum(v, 0", CORNERS),
+    Mutant("variance floor relative to the variance", "rule.py",
+           "h.variance_floor * (v + ", "h.variance_floor * (v + 0 * ", CORNERS),
+    Mutant("0/0 is NaN", "rule.py",
+           "u = jnp.where(d == 0, 0, g / jnp.where(d == 0, 1, d))", "u = g / d",
+           f"{RULE}::test_nothing_moves_without_a_gradient_or_eps"),
+    Mutant("√ without a derivative at 0", "rule.py",
+           "return jnp.where(x == 0, 0, jnp.sqrt(jnp.where(x == 0, 1, x)))",
+           "return jnp.sqrt(x)",
+           f"{GRADIENTS}::test_the_gradient_is_finite_where_nothing_was_ever_seen"),
+    Mutant("log ρ without a derivative at 0", "rule.py",
+           "jnp.minimum(a, 1 - jnp.finfo(a.dtype).epsneg)", "a",
+           f"{GRADIENTS}::test_the_gradient_is_finite_at_no_decay"),
+    Mutant("the trace is an average", "rule.py",
+           "trace = beta * trace + move", "trace = beta * trace + (1 - beta) * move",
+           TEXTBOOK),
+    Mutant("Nesterov does not look ahead", "rule.py",
+           "move = move + beta * trace if rule.nesterov else trace", "move = trace",
+           TEXTBOOK),
+    Mutant("decoupled weight decay pushes away from 0", "rule.py",
+           "delta = delta - ", "delta = delta + ", TEXTBOOK),
+    Mutant("coupled weight decay pushes away from 0", "rule.py",
+           "g = g + lam * theta", "g = g - lam * theta", TEXTBOOK),
+    Mutant("decoupled weight decay without the learning rate", "rule.py",
+           " * alpha * lam * theta", " * lam * theta", TEXTBOOK),
+    Mutant("ρ not rounded to float32 where it should be", "rule.py",
+           "1 - _float32(h.decay)", "1 - h.decay", CORNERS),
+    Mutant("the others not rounded to float32 where they should be", "rule.py",
+           "name: _float32(getattr(h, name))", "name: getattr(h, name)", CORNERS),
+    Mutant("a complex number is not two reals to torch", "rule.py",
+           'if jnp.iscomplexobj(g) and rule.complex_form == "split":', "if False:",
+           LEAVES),
+    Mutant("schedules run a step ahead", "tree.py",
+           "hp.current(given, state.hyperparams, state.count)",
+           "hp.current(given, state.hyperparams, count)", LIVE),
+    Mutant("updates keep the dtype of the arithmetic", "tree.py",
+           "moves.append(moved.astype(g.dtype))", "moves.append(moved)", DTYPES),
+    Mutant("1 − ρ in float32", "hyperparams.py",
+           "jnp.asarray(1 - np.float64(decay), dtype)", "1 - jnp.asarray(decay, dtype)",
+           LIVE),
+    Mutant("the call wins over the state", "hyperparams.py",
+           "if source(value) is OWN", 'if source(value) == "nobody"', STATE),
+    Mutant("16 bits are enough", "hyperparams.py",
+           "dtype.itemsize < 4", "dtype.itemsize < 2", "test_injection.py"),
+    Mutant("ρ is set where 1 − ρ belongs", "state.py",
+           "value = hp.complement(value, dtype)", "value = jnp.asarray(value, dtype)",
+           LIVE),
+    Mutant("E[g²] is the variance once the mean is dropped", "state.py",
+           "variance + squared(mu, moment)", "variance", STATE),
+    Mutant("a skipped step counts", "skip.py",
+           "skipped=choose(state.skipped, more))",
+           "skipped=choose(state.skipped, more), count=state.count + choose(0, 1))",
+           SKIP),
+    Mutant("a skipped step stays in the moments", "skip.py",
+           "jax.tree.map(choose, new_state, old_state)", "new_state", SKIP),
+    Mutant("a skipped update is +0.0", "skip.py",
+           "choose(u, -jnp.zeros_like(u))", "choose(u, jnp.zeros_like(u))",
+           f"{SKIP}::test_a_skipped_update_is_minus_zero"),
+    Mutant("g·g may overflow", "skip.py",
+           "[squared(g.astype(working_dtype(g.dtype))) for g in _arrays(grads)]",
+           "[jnp.abs(g) for g in _arrays(grads)]", SKIP),
+    Mutant("each device skips for itself", "skip.py",
+           "if axis_name is not None:", "if False:", GROUPS),
+]  # fmt: skip
+
+
+def edited(mutant):
+    """The file as the mutant has it.
+
+    Raises:
+        ValueError: If what it replaces is not there exactly once.
+    """
+    source = (ROOT / "rmsprop_jax" / mutant.file).read_text()
+    if source.count(mutant.old) != 1:
+        raise ValueError(
+            f"{mutant.name}: {mutant.old!r} is {source.count(mutant.old)} times in "
+            f"{mutant.file}, expected once."
+        )
+    return source.replace(mutant.old, mutant.new)
+
+
+def copy_to(folder):
+    without_bytecode = shutil.ignore_patterns("__pycache__")
+    for name in ("rmsprop_jax", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=without_bytecode)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def run(folder, tests, *options):
+    """Exit status of pytest on the copy in `folder`, what failed, and its output."""
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rf", *options]
+    command += ["-p", "no:cacheprovider", "-m", "not slow and not parity"]
+    # Bytecode is found stale by second and size, and an edit may change neither.
+    fresh = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [*command, *(f"tests/{test}" for test in tests)],
+        cwd=folder,
+        env=os.environ | fresh,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = re.findall(r"^FAILED tests/(.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
+    return done.returncode, failed, done.stdout
+
+
+def attack(mutant, folders):
+    """The test that killed the mutant, or `None`, and a line to print."""
+    started, folder = time.monotonic(), folders.get()
+    file = folder / "rmsprop_jax" / mutant.file
+    file.write_text(edited(mutant))
+    status, failed, output = run(folder, mutant.tests.split(), "-x")
+    shutil.copy(ROOT / "rmsprop_jax" / mutant.file, file)
+    folders.put(folder)
+    killer = failed[0] if status == 1 and failed else None
+    said = {0: "SURVIVED", 1: f"killed by {killer}"}.get(status, f"BROKEN\n{output}")
+    return killer, f"{time.monotonic() - started:4.0f} s  {mutant.name}: {said}"
+
+
+def main(words):
+    """Print a line per mutant and how many were killed; whether that was all."""
+    chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
+    for mutant in chosen:
+        edited(mutant)
+    workers, killers, folders = min(os.cpu_count() or 1, 4), [], queue.Queue()
+    with tempfile.TemporaryDirectory() as root:
+        for i in range(workers):
+            folders.put(copy_to(Path(root, str(i))))
+        with ThreadPoolExecutor(workers) as pool:
+            for killer, line in pool.map(lambda m: attack(m, folders), chosen):
+                print(line, flush=True)
+                killers.append(killer)
+        control = [killer for killer in dict.fromkeys(killers) if killer]
+        control_run = run(folders.get(), control) if control else (0, [], "")
+    status, failed, output = control_run
+    if status:
+        print(f"without any edit: {output}")
+    killed = sum(killer in control and killer not in failed for killer in killers)
+    print(f"{killed} of {len(chosen)} mutants killed")
+    return status == 0 and 0 < killed == len(chosen)
+
+
+if __name__ == "__main__":
+    sys.exit(not main(sys.argv[1:]))
