@@ -36,7 +36,7 @@ _MODULES = {
     "RMSProp": "tree",
     "RMSPropState": "state",
     "Rule": "rule",
-    "convert_state": "state",
+    "convert_state": "conversion",
     "effective_learning_rate": "diagnostics",
     "explain": "comparison",
     "like": "calls",
@@ -44,7 +44,7 @@ _MODULES = {
     "param_groups": "groups",
     "recipe": "published",
     "recipes": "published",
-    "reset_hyperparams": "state",
+    "reset_hyperparams": "conversion",
     "rmsprop": "transform",
     "scale_by_rms": "transform",
     "set_hyperparams": "state",
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from rmsprop_jax import interop as interop
     from rmsprop_jax.calls import like as like
     from rmsprop_jax.comparison import explain as explain
+    from rmsprop_jax.conversion import convert_state as convert_state
+    from rmsprop_jax.conversion import reset_hyperparams as reset_hyperparams
     from rmsprop_jax.diagnostics import (
         effective_learning_rate as effective_learning_rate,
     )
@@ -68,8 +70,6 @@ if TYPE_CHECKING:
     from rmsprop_jax.rule import Rule as Rule
     from rmsprop_jax.sharding import state_sharding as state_sharding
     from rmsprop_jax.state import RMSPropState as RMSPropState
-    from rmsprop_jax.state import convert_state as convert_state
-    from rmsprop_jax.state import reset_hyperparams as reset_hyperparams
     from rmsprop_jax.state import set_hyperparams as set_hyperparams
     from rmsprop_jax.transform import rmsprop as rmsprop
     from rmsprop_jax.transform import scale_by_rms as scale_by_rms

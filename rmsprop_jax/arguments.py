@@ -53,6 +53,13 @@ def resolve(
     }
     for name, value in given.items():
         hp.check(name, value)
+    peak = choices.get("peak_learning_rate")
+    if peak is not None and rule.weight_decay_form != "corrected":
+        raise ValueError(
+            f"peak_learning_rate={peak!r}: expected weight_decay_form='corrected', "
+            f"which alone reads it, got {rule.weight_decay_form!r}; pass that too, or "
+            "drop peak_learning_rate."
+        )
     for name in ("nesterov", "cautious"):
         if getattr(rule, name) and given["momentum"] is None:
             raise ValueError(
@@ -100,6 +107,23 @@ def check_mask(mask: Any, given: dict[str, hp.Given]) -> None:
         )
 
 
+def skipping(skip_nonfinite: Any, axis_name: Any) -> bool:
+    """Whether steps are skipped.
+
+    Raises:
+        TypeError: If `skip_nonfinite` is neither True nor False.
+        ValueError: If none are, and there is an axis to decide that over.
+    """
+    skips = switch("skip_nonfinite", skip_nonfinite)
+    if axis_name is not None and not skips:
+        raise ValueError(
+            f"axis_name={axis_name!r}: expected skip_nonfinite=True too, for it is the "
+            "axis of that decision alone; gradients are averaged before, with "
+            "jax.lax.pmean. Pass skip_nonfinite=True, or drop axis_name."
+        )
+    return skips
+
+
 def _dialect(dialect: str | Dialect) -> Dialect:
     if isinstance(dialect, Dialect):
         return dialect
@@ -136,6 +160,8 @@ def _with_peak(rule: Rule, given: dict[str, hp.Given]) -> Rule:
     if rule.peak_learning_rate is not None:
         return rule
     rate = given["learning_rate"]
+    if rate is None:
+        return rule  # scale_by_rms takes no such weight decay.
     if hp.source(rate) is not hp.OWN or not rate:
         raise ValueError(
             "peak_learning_rate=None: expected the largest learning rate, for "

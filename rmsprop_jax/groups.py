@@ -11,7 +11,7 @@ import optax
 from rmsprop_jax.rule import Rule
 from rmsprop_jax.skip import keep_if_finite
 from rmsprop_jax.transform import rmsprop
-from rmsprop_jax.tree import RMSProp
+from rmsprop_jax.tree import Decaying, RMSProp
 
 Group = Mapping[str, Any] | optax.GradientTransformation
 DEFAULT = "default"
@@ -20,13 +20,24 @@ DEFAULT = "default"
 class ParamGroups(optax.GradientTransformationExtraArgs):
     """An Optax transformation that knows each group's rule and can list its leaves."""
 
-    rules: dict[str, Rule]
-    _label: Any
+    @property
+    def rules(self) -> dict[str, Rule]:
+        """The rule of each group that is an RMSProp."""
+        return {name: tx.rule for name, tx in self._members.items()}
+
+    @property
+    def decaying(self) -> dict[str, Decaying | None]:
+        """Which of a group's parameters decay, if not all, for each such group."""
+        return {name: tx.decaying for name, tx in self._members.items()}
+
+    @property
+    def _members(self) -> dict[str, RMSProp]:
+        return vars(self.update)["members"]
 
     def table(self, params: Any) -> str:
         """Which leaf of `params` goes to which group, a line each."""
         rows = [("parameter", "shape", "dtype", "group")]
-        labels = jax.tree.leaves(self._label(params))
+        labels = jax.tree.leaves(vars(self.update)["label"](params))
         leaves = jax.tree.leaves_with_path(params)
         for (path, leaf), label in zip(leaves, labels, strict=True):
             shape, dtype = str(jnp.shape(leaf)), jnp.result_type(leaf).name
@@ -103,10 +114,9 @@ def param_groups(
             return keep_if_finite(updates, stepped, state, axis_name)
         return stepped
 
-    tx = ParamGroups(init, update)
-    tx.rules = {n: t.rule for n, t in built.items() if isinstance(t, RMSProp)}
-    tx._label = label
-    return tx
+    members = {n: t for n, t in built.items() if isinstance(t, RMSProp)}
+    vars(update).update(label=label, members=members)
+    return ParamGroups(init, update)
 
 
 def _build(name: str, spec: Group, default: Group | None) -> Any:

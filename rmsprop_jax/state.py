@@ -6,11 +6,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.hyperparams import Sources
-from rmsprop_jax.moments import squared
 from rmsprop_jax.rule import Hyperparams
 
 
@@ -117,85 +115,6 @@ def set_hyperparams(state: Any, *, where: Where = None, **values: Any) -> Any:
     return jax.tree.map_with_path(
         visit, state, is_leaf=lambda x: _is_ours(x) or _is_injected(x)
     )
-
-
-def reset_hyperparams(state: Any, tx: optax.GradientTransformation, params: Any) -> Any:
-    """`state` with the hyperparameters that `tx` would start with.
-
-    For a restored run whose settings were edited: the moments and counters stay, the
-    numbers in the constructor call win.
-
-    Raises:
-        ValueError: If `tx` keeps other slots than `state`; see `convert_state`.
-    """
-
-    def reset(old, new):
-        return old._replace(hyperparams=new.hyperparams)
-
-    return _beside_fresh(reset, convert_state(state, tx, params), tx, params)
-
-
-def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> Any:
-    """`state` as `tx` wants it, after an option of the transformation changed.
-
-    What both have is kept, moments, counters and hyperparameters; what only `tx` has
-    starts as `tx.init` would; what only `state` has is dropped. A centered state
-    (ν − μ², μ) and an uncentered one (ν) become each other.
-
-    Args:
-        state: The state of a transformation built like `tx` but for its options.
-        tx: The transformation that the state is meant for.
-        params: The parameters; only shapes and dtypes matter.
-    """
-    return _beside_fresh(_converted, state, tx, params)
-
-
-def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
-    nu = old.nu
-    if old.mu is not None and new.mu is None:
-        nu = jax.tree.map(_raw, nu, old.mu)
-
-    def number(was, start, old_source, new_source):
-        both_own = old_source is hp.OWN and new_source is hp.OWN
-        return start if start is None or was is None or not both_own else was
-
-    return RMSPropState(
-        count=old.count,
-        hyperparams=Hyperparams._make(
-            map(number, old.hyperparams, new.hyperparams, old.sources, new.sources)
-        ),
-        sources=new.sources,
-        nu=nu,
-        mu=_slot(old.mu, new.mu),
-        trace=_slot(old.trace, new.trace),
-        skipped=_slot(old.skipped, new.skipped),
-    )
-
-
-def _raw(variance: jax.Array, mu: jax.Array) -> jax.Array:
-    """E[g²] from the variance: of a complex ν, which is two reals, part by part."""
-    if jnp.iscomplexobj(variance):
-        return jax.lax.complex(
-            _raw(variance.real, mu.real), _raw(variance.imag, mu.imag)
-        )
-    moment = "elementwise" if variance.shape == mu.shape else "tensor"
-    return variance + squared(mu, moment)
-
-
-def _slot(old: Any, new: Any) -> Any:
-    return new if new is None or old is None else old
-
-
-def _beside_fresh(function: Callable, state: Any, tx: Any, params: Any) -> Any:
-    fresh = list(find_states(tx.init(params)).values())
-    found = find_states(state)
-    if len(fresh) != len(found):
-        raise ValueError(
-            f"tx keeps {len(fresh)} RMSProp states and `state` holds {len(found)}: "
-            "expected as many; build tx with the same chain, groups and masks."
-        )
-    following = iter(fresh)
-    return map_states(lambda old: function(old, next(following)), state)
 
 
 def _set_own(state: RMSPropState, values: dict[str, Any]) -> RMSPropState:

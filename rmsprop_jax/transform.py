@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-from rmsprop_jax.arguments import check_mask, resolve, switch
+from rmsprop_jax.arguments import check_mask, resolve, skipping
 from rmsprop_jax.dialects import Dialect
 from rmsprop_jax.moments import Moment
 from rmsprop_jax.rule import EpsPlacement, LrPlacement, WeightDecayForm
@@ -72,7 +72,9 @@ def rmsprop(
         decay: ρ in [0, 1). The average remembers about 1 / (1 − ρ) steps.
         eps: ε ≥ 0. Not comparable across dialects, see `eps_placement`. With ε = 0,
             a coordinate whose gradients were all zero stays where it is.
-        momentum: β in [0, 1), 0.0 included, keeps a trace; `False` keeps none.
+        momentum: β in [0, 1), 0.0 included, keeps a trace; `False` keeps none. With
+            `dialect="tf_keras_legacy"` a trace, of 0.0 too, puts ε inside the root;
+            there a momentum of 0 is `False` here, and `like` reads it so.
         nesterov: Look one step ahead along the trace.
         centered: Divide by the running standard deviation instead of the root mean
             square. Costs one more array per parameter. The variance cannot turn
@@ -89,12 +91,14 @@ def rmsprop(
         lr_placement: α `"in_trace"`, m ← β m + α u, or `"after_trace"`, −α m.
         weight_decay_form: `"coupled"`, g + λ θ; `"decoupled"`, −α λ θ; or
             `"corrected"`, −α² / α_peak λ θ.
-        peak_learning_rate: α_peak; the learning rate itself if that is a number.
+        peak_learning_rate: α_peak, of the corrected form; the learning rate itself
+            if that is a number.
         nu_init: ν before the first step.
         moment: `"elementwise"`, one ν for each element, or `"tensor"`, one of ‖g‖²
-            for each array.
+            for each array. Without μ and trace the state then does not know an array's
+            shape: a gradient's is checked only if `update` is given the parameters.
         cautious: Where trace and gradient point apart, stay; elsewhere move the
-            further, by the share of elements where they do not.
+            further, by the share of elements where they do not. Real parameters only.
         state_dtype: What the moments rest in. Only the default so far: the wider of
             float32 and the parameter's own dtype, in which is computed too.
         skip_nonfinite: Skip a step, whole, in which a g·g or a hyperparameter is not
@@ -105,7 +109,7 @@ def rmsprop(
             `optax.apply_if_finite(optax.chain(...), max_consecutive_errors=10**9)`,
             which after so many bad steps in a row applies one.
         axis_name: The axis or axes of a `shard_map` (or vmap) over which that
-            decision is made jointly.
+            decision is made jointly; nothing else needs it.
 
     Returns:
         A transformation whose updates are added to the parameters and have the
@@ -159,7 +163,7 @@ def rmsprop(
         rule,
         given,
         mask=weight_decay_mask,
-        skip_nonfinite=switch("skip_nonfinite", skip_nonfinite),
+        skip_nonfinite=skipping(skip_nonfinite, axis_name),
         axis_name=axis_name,
     )
 
@@ -230,9 +234,9 @@ def scale_by_rms(
     rule, given = resolve(dialect, numbers, choices)
     if given["weight_decay"] is not None and rule.weight_decay_form != "coupled":
         raise TypeError(
-            "weight_decay: the decoupled form needs the learning rate, and "
-            "scale_by_rms has none; put optax.add_decayed_weights behind it, or pass "
-            "weight_decay_form='coupled', or use rmsprop."
+            f"weight_decay: its {rule.weight_decay_form} form needs the learning rate, "
+            "and scale_by_rms has none; put optax.add_decayed_weights behind it, or "
+            "pass weight_decay_form='coupled', or use rmsprop."
         )
     check_state_dtype(state_dtype)
     check_mask(weight_decay_mask, given)
@@ -240,6 +244,6 @@ def scale_by_rms(
         rule,
         given,
         mask=weight_decay_mask,
-        skip_nonfinite=switch("skip_nonfinite", skip_nonfinite),
+        skip_nonfinite=skipping(skip_nonfinite, axis_name),
         axis_name=axis_name,
     )

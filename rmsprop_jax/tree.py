@@ -1,9 +1,10 @@
 """The rule mapped over a tree of parameters: slots and leaves paired, dtypes kept.
 
-No arithmetic and no defaults. What does not fit is refused with the path to it.
+No arithmetic and no defaults; what does not fit, `acceptance` refuses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,23 +13,56 @@ import numpy as np
 import optax
 
 from rmsprop_jax import hyperparams as hp
+from rmsprop_jax.acceptance import (
+    check_alike,
+    check_state,
+    decaying,
+    gradients,
+    parameter,
+    parameters,
+)
 from rmsprop_jax.moments import Moment
 from rmsprop_jax.rule import Rule, Slots, step
 from rmsprop_jax.skip import AxisName, keep_if_finite
 from rmsprop_jax.state import RMSPropState
 from rmsprop_jax.storage import working_dtype
 
+Decaying = Callable[[Any], list[bool]]
+
 
 class RMSProp(optax.GradientTransformationExtraArgs):
     """An Optax transformation (`init, update = tx`) that also carries its `rule`."""
 
-    rule: Rule
+    def __new__(
+        cls,
+        init: Any,
+        update: Any,
+        rule: Rule | None = None,
+        decaying: Decaying | None = None,
+    ):
+        """A transformation from its two functions and what they follow.
 
-    def __new__(cls, init, update, rule: Rule):
-        """A transformation from its two functions and the rule they follow."""
-        self = super().__new__(cls, init, update)
-        self.rule = rule
-        return self
+        Args:
+            init: As Optax has it.
+            update: As Optax has it.
+            rule: What kind of RMSProp; without, what `update` carries already.
+            decaying: Which of some parameters decay, leaf by leaf; `None` is all.
+        """
+        if rule is not None:
+            # The function carries it: a pytree that is flattened and made anew,
+            # as flax 0.11 does with a tuple, keeps nothing else.
+            vars(update).update(rule=rule, decaying=decaying)
+        return super().__new__(cls, init, update)
+
+    @property
+    def rule(self) -> Rule:
+        """What kind of RMSProp it is."""
+        return vars(self.update)["rule"]
+
+    @property
+    def decaying(self) -> Decaying | None:
+        """Which of some parameters decay, if not all."""
+        return vars(self.update)["decaying"]
 
 
 def over_tree(
@@ -52,11 +86,11 @@ def over_tree(
 
     def init(params):
         leaves = [
-            (path, _parameter(path, leaf, rule))
+            (path, parameter(path, leaf, rule))
             for path, leaf in jax.tree.leaves_with_path(params)
         ]
         if decays and leaves:
-            _decaying(mask, params)
+            decaying(mask, params)
         treedef = jax.tree.structure(params)
         working = [working_dtype(leaf.dtype) for _, leaf in leaves]
         reals = [jnp.finfo(dtype).dtype for dtype in working]
@@ -81,17 +115,21 @@ def over_tree(
 
     def update(updates, state, params=None, **extra_args):
         del extra_args
-        _check_state(state, rule, given, skip_nonfinite)
-        grads, treedef = _gradients(updates, state, rule)
-        thetas = _thetas(params, grads, treedef) if decays else [None] * len(grads)
-        decaying = _decaying(mask, params) if decays else [False] * len(grads)
+        check_state(state, rule, given, skip_nonfinite)
+        grads, treedef = gradients(updates, state, rule)
+        points, decayed = [None] * len(grads), [False] * len(grads)
+        if decays:
+            points = parameters(params, grads, treedef)
+            decayed = decaying(mask, params)
+        elif params is not None and jax.tree.structure(params) == treedef:
+            check_alike(params, grads)
 
         count = jnp.asarray(optax.safe_increment(state.count))
         h = hp.current(given, state.hyperparams, state.count)
         without_decay = h._replace(weight_decay=None)
         moves, slots = [], []
-        for g, theta, decayed, *old in zip(
-            grads, thetas, decaying, *_by_leaf(state, treedef), strict=True
+        for g, theta, decays_here, *old in zip(
+            grads, points, decayed, *_by_leaf(state, treedef), strict=True
         ):
             dtype = working_dtype(*(x.dtype for x in old if x is not None))
             if jnp.iscomplexobj(g):
@@ -99,10 +137,10 @@ def over_tree(
             moved, new = step(
                 g.astype(dtype),
                 Slots(*old),
-                h if decayed else without_decay,
+                h if decays_here else without_decay,
                 rule=rule,
                 count=count,
-                theta=theta.astype(dtype) if decayed else None,
+                theta=theta.astype(dtype) if decays_here else None,
             )
             moves.append(moved.astype(g.dtype))
             slots.append(new)
@@ -117,7 +155,8 @@ def over_tree(
             return keep_if_finite(updates, stepped, state, axis_name)
         return stepped
 
-    return RMSProp(init, update, rule)
+    masked = decays and mask is not None
+    return RMSProp(init, update, rule, partial(decaying, mask) if masked else None)
 
 
 def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Array:
@@ -128,142 +167,6 @@ def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Arra
     return jnp.full_like(leaf, both, dtype=dtype)
 
 
-def _parameter(path: tuple, leaf: Any, rule: Rule) -> Any:
-    where = f"params{jax.tree_util.keystr(path)}"
-    try:
-        dtype = jnp.result_type(leaf)
-    except TypeError:
-        dtype = np.dtype(object)
-    if not jnp.issubdtype(dtype, jnp.inexact):
-        raise TypeError(
-            f"{where}: expected a floating-point parameter, got {leaf!r:.40}, of dtype "
-            f"{dtype.name}. "
-            "Leave it out with optax.masked, or optax.partition with "
-            "optax.set_to_zero."
-        )
-    if rule.complex_form == "refused" and jnp.issubdtype(dtype, jnp.complexfloating):
-        raise TypeError(
-            f"{where}: this dialect's framework does nothing sensible with dtype "
-            f"{dtype.name}. dialect='torch' treats the parts as two reals, "
-            "dialect='optax' divides by |g|²; or set complex_form in a Rule."
-        )
-    return (
-        leaf
-        if isinstance(leaf, jax.Array | jax.ShapeDtypeStruct)
-        else jnp.asarray(leaf)
-    )
-
-
-def _gradients(
-    updates: Any, state: RMSPropState, rule: Rule
-) -> tuple[list[jax.Array], Any]:
-    """The gradients' leaves and treedef, if they are those of the state."""
-    treedef = jax.tree.structure(state.nu)
-    if jax.tree.structure(updates) != treedef:
-        theirs, ours = (_paths(tree) for tree in (updates, state.nu))
-        raise ValueError(
-            "the gradients' tree differs from the parameters' that init saw"
-            + (f"; only in the gradients: {theirs - ours}" if theirs - ours else "")
-            + (f"; only in the parameters: {ours - theirs}" if ours - theirs else "")
-            + ("" if theirs ^ ours else ": same paths, other kinds of node")
-            + ". Pass gradients of just those parameters; None in both leaves one out."
-        )
-    # ν of a complex parameter may be real, the other two are as the parameter is.
-    like = next(x for x in (state.mu, state.trace, state.nu) if x is not None)
-    unknown = like is state.nu and rule.complex_form == "modulus"
-    grads = []
-    for (path, g), slot, typed in zip(
-        jax.tree.leaves_with_path(updates),
-        jax.tree.leaves(state.nu),
-        jax.tree.leaves(like),
-        strict=True,
-    ):
-        where, g = f"grads{jax.tree_util.keystr(path)}", jnp.asarray(g)
-        if not jnp.issubdtype(g.dtype, jnp.inexact):
-            raise TypeError(
-                f"{where}: expected a floating-point gradient, got dtype "
-                f"{g.dtype.name}. Leave the parameter out with optax.masked."
-            )
-        if not unknown and jnp.iscomplexobj(g) != jnp.iscomplexobj(typed):
-            raise TypeError(
-                f"{where}: expected a gradient as real or complex as its parameter, "
-                f"got dtype {g.dtype.name}. Take its real part, or make it complex."
-            )
-        per_tensor = rule.moment == "tensor" and g.ndim == jnp.ndim(slot)
-        if g.shape != jnp.shape(slot) and not per_tensor:
-            raise ValueError(
-                f"{where}: expected shape {jnp.shape(slot)}, got {g.shape}. The state "
-                "belongs to other parameters; make a new one with init."
-            )
-        grads.append(g)
-    return grads, treedef
-
-
-def _thetas(params: Any, grads: list[jax.Array], treedef: Any) -> list[jax.Array]:
-    """The parameters' leaves, if they are shaped as the gradients are."""
-    if params is None:
-        raise ValueError(
-            "params=None: weight decay needs the parameters; call "
-            "update(grads, state, params), or build with weight_decay=False."
-        )
-    if jax.tree.structure(params) != treedef:
-        theirs, ours = _paths(params), _paths(treedef.unflatten(grads))
-        raise ValueError(
-            "params: expected the tree of the gradients, got one that differs in "
-            f"{sorted(theirs ^ ours) or 'its kinds of node'}. Pass the parameters that "
-            "init saw."
-        )
-    thetas = []
-    for (path, theta), g in zip(jax.tree.leaves_with_path(params), grads, strict=True):
-        theta = jnp.asarray(theta)
-        if theta.shape != g.shape:
-            raise ValueError(
-                f"params{jax.tree_util.keystr(path)}: expected shape {g.shape}, as "
-                f"the gradient has, got {theta.shape}. Pass the parameters that init "
-                "saw."
-            )
-        thetas.append(theta)
-    return thetas
-
-
-def _paths(tree: Any) -> set[str]:
-    return {jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(tree)}
-
-
-def _check_state(
-    state: Any, rule: Rule, given: Mapping[str, hp.Given], skip_nonfinite: bool
-) -> None:
-    if not isinstance(state, RMSPropState):
-        raise TypeError(
-            f"state: expected an RMSPropState, got {type(state).__name__}. Restore a "
-            "checkpoint into tx.init(params), so that its types come back."
-        )
-    wanted = {
-        "mu": rule.centered,
-        "trace": given["momentum"] is not None,
-        "skipped": skip_nonfinite,
-        "sources": True,
-    }
-    for field, want in wanted.items():
-        if (getattr(state, field) is not None) != want:
-            raise ValueError(
-                f"state.{field}: expected {'one' if want else 'none'}, got "
-                f"{'none' if want else 'one'}: the state was made with other options. "
-                "convert_state(state, tx, params) gives it the slots of this one."
-            )
-    kinds = zip(given, state.sources, hp.sources(given), strict=True)
-    numbers = zip(given.values(), state.hyperparams, strict=True)
-    for (name, was, now), (value, kept) in zip(kinds, numbers, strict=True):
-        kind = "absent" if kept is None else hp.kind(was)
-        wanted = "absent" if value is None else hp.kind(now)
-        if kind != wanted:
-            raise ValueError(
-                f"{name}: expected a state in which it is {wanted}, got one in which "
-                f"it is {kind}: the state was made with other options. "
-                "convert_state(state, tx, params) takes it over."
-            )
-
-
 def _by_leaf(state: RMSPropState, treedef: Any) -> list[list[jax.Array | None]]:
     """nu, mu and trace as lists over the leaves."""
     return [
@@ -272,24 +175,3 @@ def _by_leaf(state: RMSPropState, treedef: Any) -> list[list[jax.Array | None]]:
         else [jnp.asarray(x) for x in treedef.flatten_up_to(getattr(state, field))]
         for field in Slots._fields
     ]
-
-
-def _decaying(mask: Any, params: Any) -> list[bool]:
-    """Which leaves decay."""
-    if mask is None:
-        return [True] * len(jax.tree.leaves(params))
-    tree = mask(params) if callable(mask) else mask
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        if not isinstance(leaf, (bool, np.bool_)):
-            raise TypeError(
-                f"weight_decay_mask{jax.tree_util.keystr(path)}: expected a bool, got "
-                f"{type(leaf).__name__}. Under optax.inject_hyperparams pass "
-                "static_args='weight_decay_mask'."
-            )
-    try:
-        return jax.tree.leaves(jax.tree.broadcast(tree, params))
-    except ValueError as error:
-        raise ValueError(
-            "weight_decay_mask: expected a prefix of the parameters' tree, with a bool "
-            f"wherever it ends; {error}"
-        ) from None

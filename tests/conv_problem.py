@@ -2,7 +2,10 @@
 
 Another framework trains the same net on the same batches. Every step it may be from
 the float64 twin of our continuation `SLACK` times as far as our own float32 has been
-until then: both round as often, at different places.
+until then: both round as often, at different places. So may the loss, and besides by
+as much as it is rounded itself.
+
+A row of a path is the parameters after a step, and last the loss that it began with.
 """
 
 import jax
@@ -10,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
-from helpers import enable_x64
+from helpers import enable_x64, tolerance
 
 BEFORE, BESIDE, AFTER, CHUNK = 200, 200, 50, 50
 SLACK = 4
@@ -52,12 +55,12 @@ def follower(tx, dtype):
 
     def step(carry, batch):
         params, state = carry
-        grads = jax.grad(loss)(
+        value, grads = jax.value_and_grad(loss)(
             params, jnp.asarray(X, dtype)[batch], jnp.asarray(Y)[batch]
         )
         updates, state = tx.update(grads, state, params)
         params = optax.apply_updates(params, updates)
-        return (params, state), params
+        return (params, state), (params, value)
 
     chunk = jax.jit(lambda carry, batches: jax.lax.scan(step, carry, batches))
 
@@ -70,30 +73,40 @@ def follower(tx, dtype):
             carry, path = jax.tree.map(cast, (params, state)), []
             for i in range(0, len(batches), CHUNK):
                 carry, passed = chunk(carry, jnp.asarray(batches[i : i + CHUNK]))
-                path.append(flat(passed))
+                path.append(flat(*passed))
             return np.concatenate(path), *carry
 
     return follow
 
 
-def flat(path):
-    """A tree of stacked parameters as one float64 row per step."""
+def flat(path, losses):
+    """A tree of stacked parameters, and the losses, as one float64 row per step."""
+    columns = [*jax.tree.leaves(path), losses]
     return np.concatenate(
-        [np.asarray(x, np.float64).reshape(len(x), -1) for x in jax.tree.leaves(path)],
-        axis=1,
+        [np.asarray(x, np.float64).reshape(len(x), -1) for x in columns], axis=1
     )
 
 
-def row(arrays):
+def row(arrays, loss=()):
     """Arrays by name as such a row; no layout of this net moves an element."""
-    return np.concatenate([np.ravel(arrays[name]) for name in sorted(arrays)])
+    columns = [*(np.ravel(arrays[name]) for name in sorted(arrays)), np.ravel(loss)]
+    return np.concatenate(columns)
 
 
 def gaps(theirs, exact, noise):
-    """Distance from the twin at every step of `theirs`, in tolerances."""
-    allowed = SLACK * np.maximum.accumulate(np.abs(noise).max(axis=1))
-    steps = len(theirs)
-    return np.abs(theirs - exact[:steps]).max(axis=1) / allowed[:steps]
+    """Distance of parameters from the twin at every step of `theirs`, in tolerances."""
+    steps, parameters = len(theirs), np.s_[:, :-1]
+    allowed = SLACK * np.maximum.accumulate(np.abs(noise[parameters]).max(axis=1))
+    far = np.abs(theirs - exact[:steps])[parameters].max(axis=1)
+    return far / allowed[:steps]
+
+
+def loss_gaps(theirs, exact, noise):
+    """The same of the loss."""
+    steps, losses = len(theirs), np.s_[:, -1]
+    allowed = SLACK * np.maximum.accumulate(np.abs(noise[losses]))
+    allowed = allowed[:steps] + tolerance(np.float32, 1) * exact[:steps][losses]
+    return np.abs(theirs - exact[:steps])[losses] / allowed
 
 
 def wrong_states(state):
@@ -112,7 +125,8 @@ def wrong_states(state):
 def continue_beside(tx, state, params):
     """Our run after `BEFORE`: path, twin, noise, state and parameters after `BESIDE`.
 
-    With it, the distance of every wrong start from the twin, in tolerances.
+    With it, the distance of every wrong start from the twin, in tolerances: that of
+    the parameters or that of the loss, whichever is less.
     """
     ours, twin = follower(tx, np.float32), follower(tx, np.float64)
     path, there, kept = ours(params, state, BATCHES[BEFORE : BEFORE + BESIDE])
@@ -120,8 +134,10 @@ def continue_beside(tx, state, params):
     exact, *_ = twin(params, state, BATCHES[BEFORE:])
     noise = np.concatenate([path, after]) - exact
     first = BATCHES[BEFORE : BEFORE + CHUNK]
-    wrong = {
-        name: gaps(ours(params, start, first)[0], exact, noise).max()
-        for name, start in wrong_states(state).items()
-    }
+    wrong = {}
+    for name, start in wrong_states(state).items():
+        astray, *_ = ours(params, start, first)
+        wrong[name] = min(
+            measure(astray, exact, noise).max() for measure in (gaps, loss_gaps)
+        )
     return exact, noise, there, kept, wrong

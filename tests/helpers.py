@@ -9,6 +9,8 @@ from rmsprop_jax import DIALECTS
 
 # jax.experimental lost its enable_x64 when jax gained one.
 enable_x64 = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64
+# And use_mesh became set_mesh.
+set_mesh = jax.set_mesh if hasattr(jax, "set_mesh") else jax.sharding.use_mesh
 
 
 def oracle(

@@ -130,7 +130,7 @@ MUTANTS = [
     Mutant("ρ is set where 1 − ρ belongs", "state.py",
            "value = hp.complement(value, dtype)", "value = jnp.asarray(value, dtype)",
            LIVE),
-    Mutant("E[g²] is the variance once the mean is dropped", "state.py",
+    Mutant("E[g²] is the variance once the mean is dropped", "conversion.py",
            "variance + squared(mu, moment)", "variance", STATE),
     Mutant("a skipped step counts", "skip.py",
            "skipped=choose(state.skipped, more))",

@@ -175,11 +175,12 @@ def record_conv(folder, keras):
             optimizer.apply_gradients(
                 zip(tape.gradient(loss, variables), variables, strict=True)
             )
+            return loss
 
         path = []
         for batch in batches:
-            step(problem.X[batch], problem.Y[batch])
-            path.append(problem.row({v.path: np.asarray(v) for v in variables}))
+            loss = np.asarray(step(problem.X[batch], problem.Y[batch]))
+            path.append(problem.row({v.path: np.asarray(v) for v in variables}, loss))
         return np.stack(path)
 
     like = problem.like()

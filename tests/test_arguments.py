@@ -174,6 +174,13 @@ WRONG = [
     ({"weight_decay_form": "l2"}, ValueError, "weight_decay_form='l2': ", "'coupled'"),
     ({"nu_init": SCHEDULE}, TypeError, "nu_init=", "Python number"),
     ({"nu_init": jnp.float32(1)}, TypeError, "nu_init=", "static_args='nu_init'"),
+    ({"peak_learning_rate": 0.1}, ValueError, "peak_learning_rate=0.1: ",
+     "weight_decay_form='corrected'"),
+    ({"peak_learning_rate": 0.1, "weight_decay_form": "coupled"}, ValueError,
+     "peak_learning_rate=0.1: ", "got 'coupled'; pass that too, or drop"),
+    ({"axis_name": "data"}, ValueError, "axis_name='data': ", "jax.lax.pmean"),
+    ({"axis_name": ("a", "b"), "skip_nonfinite": False}, ValueError,
+     "axis_name=('a', 'b'): ", "skip_nonfinite=True, or drop"),
     ({"state_dtype": "int8"}, ValueError, "state_dtype='int8': ", "'float32'"),
     ({"state_dtype": jnp.float16}, ValueError, "state_dtype='float16': ", "'float32'"),
     ({"state_dtype": "single-ish"}, TypeError, "state_dtype='single-ish': ", "None"),
@@ -214,6 +221,12 @@ REFUSED = [
     ({"nesterov": True}, "nesterov: ", "optax.trace"),
     ({"lr_placement": "in_trace"}, "lr_placement: ", "Or use rmsprop"),
     ({"weight_decay": 0.1}, "weight_decay: ", "weight_decay_form='coupled'"),
+    (
+        {"weight_decay": 0.1, "weight_decay_form": "corrected"},
+        "weight_decay: its corrected form",
+        "weight_decay_form='coupled'",
+    ),
+    ({"peak_learning_rate": 0.1}, "peak_learning_rate: ", "Or use rmsprop"),
     ({"rho": 0.9}, "scale_by_rms() has no argument 'rho'", ""),
 ]
 
@@ -223,6 +236,12 @@ def test_scale_by_rms_refuses_what_needs_the_learning_rate(arguments, start, way
     message = refusal(TypeError, scale_by_rms, **arguments)
     assert message.startswith(start)
     assert way_out in message
+
+
+def test_an_axis_to_decide_over_needs_a_decision():
+    message = refusal(ValueError, scale_by_rms, axis_name="data")
+    assert message.startswith("axis_name='data': expected skip_nonfinite=True")
+    scale_by_rms(axis_name="data", skip_nonfinite=True)
 
 
 @pytest.mark.parametrize("name", ["decay", "eps", "weight_decay", "variance_floor"])

@@ -73,7 +73,9 @@ def test_the_call_says_no_more_than_it_must():
 
 
 def test_what_is_never_read_is_no_difference():
-    one, other = ({"dialect": "torch", "peak_learning_rate": x} for x in (0.5, 0.25))
+    torch = DIALECTS["torch"]
+    rules = (dataclasses.replace(torch.rule, peak_learning_rate=x) for x in (0.5, 0.25))
+    one, other = (dataclasses.replace(torch, rule=rule) for rule in rules)
     assert explain(one, other, weight_decay=0.1).differences == ()
     rule = DIALECTS["paddle"].rule
     rounds = dataclasses.replace(rule, float32_hyperparams=("decay", "eps"))

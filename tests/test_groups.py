@@ -163,7 +163,18 @@ WRONG = [
     ({"bias": None}, DEFAULT, TypeError, "group 'bias'"),
     ({"bias": DEFAULT}, 0.1, TypeError, "group 'default'"),
     ({"bias": {"skip_nonfinite": True}}, DEFAULT, ValueError, "skip_nonfinite"),
-    ({"bias": {"axis_name": "i"}}, DEFAULT, ValueError, "skip_nonfinite and axis_name"),
+    (
+        {"bias": {"axis_name": "i"}},
+        DEFAULT,
+        ValueError,
+        "group 'bias': axis_name='i': ",
+    ),
+    (
+        {"bias": {"axis_name": "i"}},
+        DEFAULT | {"skip_nonfinite": True},
+        ValueError,
+        "skip_nonfinite and axis_name",
+    ),
 ]
 
 

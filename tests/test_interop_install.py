@@ -245,6 +245,19 @@ def test_into_is_refused_with(given, message):
         install(snapshot, PARAMS, into=into(tx), **more)
 
 
+def test_what_the_source_does_not_remember_starts_anew_in_a_used_state():
+    tx = rmsprop(0.5, dialect="torch", momentum=0.5, centered=True, nu_init=0.25)
+    used = stepped(tx, tx.init(PARAMS))
+    options = {**TORCH, "centered": True}
+    unseen = {"conv/bias": None}
+    snapshot = whole(options, nu=unseen, mu=unseen, trace=unseen)
+    _, state = install(snapshot, PARAMS, into=(tx, used))
+    for slot, start in (("nu", 0.25), ("mu", 0.0), ("trace", 0.0)):
+        np.testing.assert_array_equal(getattr(state, slot)["conv"]["bias"], [start] * 3)
+        assert (getattr(used, slot)["conv"]["bias"] != start).all()
+    np.testing.assert_array_equal(state.trace["conv"]["kernel"], jnp.ones((2, 3)))
+
+
 def test_convert_state_is_the_way_out_of_unequal_slots():
     tx, state = install(PLAIN, PARAMS)
     target = rmsprop(**TORCH)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from conv_problem import gaps
+from conv_problem import gaps, loss_gaps
 from helpers import tolerances_apart
 from record_keras import (
     BEFORE,
@@ -45,7 +45,8 @@ def folder(tmp_path_factory):
         if find_spec(name) is None:
             pytest.skip(f"needs {name}, of the extra parity")
     folder = tmp_path_factory.mktemp("keras")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    paths = [str(ROOT), str(ROOT / "tests"), os.environ.get("PYTHONPATH")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(
         [sys.executable, "-m", "record_keras", folder],
         env=environment,
@@ -152,9 +153,10 @@ def test_weight_decay_leaves_out_what_keras_excludes(folder):
 def test_a_conv_net_goes_on_beside_keras_and_then_in_keras(folder):
     """200 steps in Keras, 200 in both, and 50 more in Keras from our state."""
     with np.load(folder / "conv.npz") as file:
-        steps = gaps(file["theirs"], file["exact"], file["noise"])
+        paths = [file[name] for name in ("theirs", "exact", "noise")]
         wrong = {name: file[name] for name in file.files if file[name].ndim == 0}
-    assert len(steps) == 250
-    assert steps.max() < 1
+    assert [len(path) for path in paths] == [250] * 3
+    assert gaps(*paths).max() < 1
+    assert loss_gaps(*paths).max() < 1
     assert len(wrong) == 4
     assert min(wrong.values()) > 10, wrong

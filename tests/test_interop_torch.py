@@ -20,6 +20,7 @@ from conv_problem import (
     follower,
     gaps,
     like,
+    loss_gaps,
 )
 from flax import nnx
 
@@ -87,8 +88,8 @@ def fresh(seed):
 
 
 def train(net, optimizer, batches, clip=np.inf):
-    """The parameters after every step, in our order."""
-    path = []
+    """The parameters after every step, in our order, and the loss before."""
+    path, losses = [], []
     for batch in batches:
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(net(IMAGES[batch]), LABELS[batch])
@@ -96,7 +97,9 @@ def train(net, optimizer, batches, clip=np.inf):
         torch.nn.utils.clip_grad_value_(net.parameters(), clip)
         optimizer.step()
         path.append(torch.nn.utils.parameters_to_vector(net.parameters()).detach())
-    return torch.stack(path).double().numpy()[:, order(net)]
+        losses.append(loss.item())
+    path = torch.stack(path).double().numpy()[:, order(net)]
+    return np.column_stack([path, losses])
 
 
 def order(net):
@@ -158,6 +161,11 @@ def test_parameters_agree_with_torch_at_every_step_and_after_the_way_back(run):
     assert gaps(theirs, run.exact, run.noise).max() <= 1
 
 
+def test_the_loss_agrees_with_torchs_at_every_step(run):
+    theirs = np.concatenate([run.beside, run.after])
+    assert loss_gaps(theirs, run.exact, run.noise).max() <= 1
+
+
 def test_what_a_careless_import_makes_misses_by_ten_tolerances(run):
     assert min(run.wrong.values()) > 10, run.wrong
 
@@ -206,18 +214,21 @@ def train_nnx(model, optimizer, batches):
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
             return losses.mean()
 
-        optimizer.update(model, nnx.grad(loss)(model))
+        value, grads = nnx.value_and_grad(loss)(model)
+        optimizer.update(model, grads)
+        return value
 
-    path = []
+    path, losses = [], []
     for batch in jnp.asarray(batches):
-        step(model, optimizer, batch)
+        losses.append(step(model, optimizer, batch))
         path.append(nnx.to_pure_dict(nnx.state(model, nnx.Param)))
-    return flat(jax.tree.map(lambda *x: np.stack(x), *path))
+    return flat(jax.tree.map(lambda *x: np.stack(x), *path), np.stack(losses))
 
 
 def test_an_nnx_optimizer_with_clipping_and_a_schedule_goes_on_from_torch(clipped_run):
     theirs, exact, path, *_ = clipped_run
     assert gaps(theirs, exact, path - exact).max() <= 1
+    assert loss_gaps(theirs, exact, path - exact).max() <= 1
 
 
 def test_the_clipping_and_the_schedule_are_felt(clipped_run, run):

@@ -149,14 +149,16 @@ def test_a_kernel_is_depthwise_by_its_shape_or_path(module, shape, spared):
     assert decaying("mobilenetv2-slim", params) == left
 
 
+class Layer(nnx.Module):
+    def __init__(self, **shapes):
+        for name, shape in shapes.items():
+            setattr(self, name, nnx.Param(jnp.ones(shape)))
+
+
 class Blocks(nnx.Module):
     def __init__(self):
-        self.blocks = nnx.Dict(
-            kernel=nnx.Param(jnp.ones((6, 4, 4))), bias=nnx.Param(jnp.ones((6, 4)))
-        )
-        self.after = nnx.Dict(
-            scale=nnx.Param(jnp.ones((6, 4))), bias=nnx.Param(jnp.ones((6, 4)))
-        )
+        self.blocks = Layer(kernel=(6, 4, 4), bias=(6, 4))
+        self.after = Layer(scale=(6, 4), bias=(6, 4))
 
 
 @pytest.mark.parametrize("pure", [False, True])

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import tolerances_apart
+from helpers import set_mesh, tolerances_apart
 from jax.sharding import AxisType, NamedSharding, SingleDeviceSharding
 from jax.sharding import PartitionSpec as P
 
@@ -194,7 +194,7 @@ def test_zero_1_trains_as_one_device_does_and_parameters_stay_whole(kind):
     replicated, rows = NamedSharding(mesh, P()), NamedSharding(mesh, P("data"))
     where = jax.tree.map(lambda _: replicated, START)
     shardings = state_sharding(where, jax.eval_shape(TX.init, START), zero_axis="data")
-    with jax.set_mesh(mesh):
+    with set_mesh(mesh):
         step = jax.jit(
             chex.assert_max_traces(train_step, n=1),
             out_shardings=(where, shardings, replicated),

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from rmsprop_jax import convert_state, rmsprop, scale_by_rms
+from rmsprop_jax import RMSProp, convert_state, param_groups, rmsprop, scale_by_rms
 
 PARAMS = {"b": jnp.ones(3), "w": {"x": jnp.ones(2), "y": jnp.ones(())}}
 INTEGERS = jnp.ones(2, jnp.int32)
@@ -157,6 +157,45 @@ def test_complex_gradient_of_a_real_parameter_is_refused():
     message = refusal(TypeError, tx.update, grads, tx.init(PARAMS))
     assert message.startswith("grads['w']['x']: expected a gradient as real")
     assert "real part" in message
+
+
+@pytest.mark.parametrize("options", [{}, {"moment": "tensor"}, {"weight_decay": 0.1}])
+def test_where_nu_is_real_either_way_the_parameters_tell(options):
+    """Dialect optax: ν of a complex parameter is real, and nothing else remembers."""
+    grads = with_x(jnp.ones(2, jnp.complex64))
+    for params, other in ((PARAMS, grads), (grads, PARAMS)):
+        tx = rmsprop(0.1, **options)
+        message = refusal(TypeError, tx.update, other, tx.init(params), params)
+        assert message.startswith("grads['w']['x']: expected a gradient as real")
+        tx.update(params, tx.init(params), params)
+
+
+@pytest.mark.parametrize("dialect", ["optax", "torch", "timm"])
+def test_caution_is_refused_where_numbers_have_no_sign(dialect):
+    tx = rmsprop(0.1, dialect=dialect, momentum=0.9, cautious=True)
+    message = refusal(TypeError, tx.init, with_x(jnp.ones(2, jnp.complex64)))
+    assert message.startswith("params['w']['x']: expected a real parameter beside ca")
+    tx.init(PARAMS)
+
+
+def test_parameters_that_are_not_needed_may_be_of_another_tree():
+    tx = rmsprop(0.1)
+    tx.update(PARAMS, tx.init(PARAMS), [PARAMS["b"]])
+
+
+def test_a_transformation_made_anew_from_its_parts_is_the_same():
+    """As flax 0.11 does inside `nnx.jit`, to whatever is a tuple."""
+    mask = {"b": True, "w": False}
+    for tx in (
+        rmsprop(0.1, dialect="torch", weight_decay=0.1, weight_decay_mask=mask),
+        param_groups({"b": {"dialect": "tf1"}}, default={"learning_rate": 0.1}),
+    ):
+        leaves, treedef = jax.tree.flatten(tx)
+        again = treedef.unflatten(leaves)
+        assert type(again) is type(tx)
+        name = "rule" if isinstance(tx, RMSProp) else "rules"
+        assert getattr(again, name) == getattr(tx, name)
+        assert again.decaying == tx.decaying
 
 
 @pytest.mark.parametrize("state", [None, {"nu": PARAMS}, optax.EmptyState(), ()])

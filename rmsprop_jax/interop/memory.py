@@ -90,6 +90,11 @@ def _refuse(bad: np.ndarray, value: np.ndarray, what: str, expected: str) -> Non
         )
 
 
+def started(like: Any, start: float) -> np.ndarray:
+    """A slot like `like` before the first step."""
+    return np.full(like.shape, _full(like, start), like.dtype)
+
+
 def fitted(value: np.ndarray, like: Any, what: str) -> np.ndarray:
     """`value` in the dtype of the slot `like`.
 

@@ -146,7 +146,7 @@ def dump(
 
     Returns:
         A state like `like`. Its hyperparameters, but for injected ones, are for the
-        caller to give to `optax.rmsprop` again; a `weight_decay_mask` is not seen.
+        caller to give to `optax.rmsprop` again.
 
     Raises:
         ValueError: If optax would go on otherwise: another rule, other slots.
@@ -154,8 +154,8 @@ def dump(
     snapshot = extract(tx, state, params, rule=rule)
     if len(snapshot.groups) != 1:
         raise ValueError(
-            f"tx: expected one RMSProp, got {len(snapshot.groups)} groups; "
-            "optax.rmsprop knows none."
+            f"tx: expected one RMSProp, got {len(snapshot.groups)} groups (two with "
+            "a weight_decay_mask); optax.rmsprop knows none."
         )
     (group,) = snapshot.groups
     check_agreement([group], [_of_optax(group)])

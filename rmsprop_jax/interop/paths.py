@@ -1,9 +1,10 @@
 """Leaves by path, and which RMSProp state of a transformation holds which."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jax
+import optax
 
 from rmsprop_jax.rule import Rule
 from rmsprop_jax.state import RMSPropState
@@ -90,8 +91,7 @@ def rules_of(tx: Any, rule: Rules, states: Iterable[tuple]) -> dict[tuple, Rule]
         )
     rules = {}
     for path in states:
-        keys = [getattr(key, "key", None) for key in path]
-        named = [rule[key] for key in keys if isinstance(key, str) and key in rule]
+        named = _of_group(rule, path)
         if len(named) != 1:
             raise ValueError(
                 f"rule: expected one of the groups {list(rule)} for the state at "
@@ -99,3 +99,34 @@ def rules_of(tx: Any, rule: Rules, states: Iterable[tuple]) -> dict[tuple, Rule]
             )
         rules[path] = named[0]
     return rules
+
+
+def decaying_of(
+    tx: Any, where: tuple, paths: Collection[str], params: Any
+) -> list[bool]:
+    """Which leaves of a state decay, if they have weight decay: all, or as masked.
+
+    Of a chain that is not known: all.
+
+    Args:
+        tx: The transformation that holds the state.
+        where: The state's key path.
+        paths: The leaves that the state remembers, in their order.
+        params: All parameters.
+    """
+    found = getattr(tx, "decaying", None)
+    if isinstance(found, Mapping):
+        found = next(iter(_of_group(found, where)), None)
+    if found is None:
+        return [True] * len(paths)
+    # As a group is given them.
+    held = jax.tree.map_with_path(
+        lambda path, x: x if leaf_path(path) in paths else optax.MaskedNode(), params
+    )
+    return found(held)
+
+
+def _of_group(values: Mapping[str, Any], where: tuple) -> list[Any]:
+    """The values of the groups in whose state that is."""
+    keys = [getattr(key, "key", None) for key in where]
+    return [values[key] for key in keys if isinstance(key, str) and key in values]

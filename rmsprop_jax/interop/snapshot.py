@@ -4,7 +4,7 @@ Paths, groups and slots are matched and checked here, before anything is built.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,7 @@ from rmsprop_jax.interop.memory import Memory
 from rmsprop_jax.interop.paths import (
     Rules,
     check_homes,
+    decaying_of,
     leaf_path,
     leaves,
     rules_of,
@@ -137,18 +138,35 @@ def extract(
             for name in slots
             if getattr(one, name) is not None
         }
-        group = Group(options_of(one, rules[where]), tuple(trees["nu"]))
-        groups.append(group)
+        options = options_of(one, rules[where])
         counts.append(int(number(one.count)))
-        for path in group.paths:
+        groups += _groups(
+            options, decaying_of(tx, where, trees["nu"], params), trees["nu"]
+        )
+        for path in trees["nu"]:
             kept = Memory(**{name: tree[path] for name, tree in trees.items()})
             raw = memory.raw(
-                kept, rule=rules[where], decay=group.decay, count=counts[-1]
+                kept, rule=rules[where], decay=options["decay"], count=counts[-1]
             )
             for name in trees:
                 value = np.asarray(getattr(raw, name))
                 slots[name][path] = value.astype(getattr(kept, name).dtype)
     return Snapshot(tuple(groups), max(counts), **slots)
+
+
+def _groups(
+    options: dict[str, Any], decaying: Sequence[bool], paths: Iterable[str]
+) -> list[Group]:
+    """One group, or two where a mask spares some from the weight decay."""
+    spared = {**options, "weight_decay": False}
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for path, decays in zip(paths, decaying, strict=True):
+        parts[bool(decays or not options["weight_decay"])].append(path)
+    return [
+        Group(options if decays else spared, tuple(those))
+        for decays, those in parts.items()
+        if those
+    ]
 
 
 def _transformation(
@@ -217,7 +235,12 @@ def _filled(
         if getattr(state, name) is not None
     }
     for index, group in enumerate(snapshot.groups):
-        paths = [p for p in group.paths if p in slots["nu"] and p in snapshot.nu]
+        here = [path for path in group.paths if path in slots["nu"]]
+        for path in (path for path in here if path not in snapshot.nu):
+            for name, kept in slots.items():
+                start = rule.nu_init if name == "nu" else 0
+                kept[path] = memory.started(kept[path], start)
+        paths = [path for path in here if path in snapshot.nu]
         if not paths:
             continue
         check_slots(slots, group, paths[0])

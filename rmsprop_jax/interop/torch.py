@@ -119,8 +119,9 @@ def dump(
 
         optimizer.load_state_dict(interop.torch.dump(tx, state, params, names=names))
 
-    Hyperparameters are those of the latest step: a schedule stops there. A
-    `weight_decay_mask` is not seen: use `param_groups` for what torch does by groups.
+    Hyperparameters are those of the latest step: a schedule stops there. What a
+    `weight_decay_mask` spares becomes a group without; in a chain, which does not tell
+    its mask, use `param_groups` instead.
 
     Args:
         tx: Our transformation, with the rule of `dialect`.

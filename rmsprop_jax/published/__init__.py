@@ -135,7 +135,7 @@ def recipe(
     if row.clip is None:
         return tx
     chain = optax.chain(row.clip.transformation(c), tx)
-    return RMSProp(chain.init, chain.update, tx.rule)
+    return RMSProp(chain.init, chain.update, tx.rule, tx.decaying)
 
 
 def _row(name: str) -> Recipe:

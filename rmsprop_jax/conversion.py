@@ -1,0 +1,121 @@
+"""A state taken over by a transformation whose options changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from rmsprop_jax import hyperparams as hp
+from rmsprop_jax.moments import squared
+from rmsprop_jax.rule import Hyperparams
+from rmsprop_jax.state import RMSPropState, find_states, map_states
+
+
+def reset_hyperparams(state: Any, tx: optax.GradientTransformation, params: Any) -> Any:
+    """`state` with the hyperparameters that `tx` would start with.
+
+    For a restored run whose settings were edited: the moments and counters stay, the
+    numbers in the constructor call win.
+
+    Raises:
+        ValueError: If `tx` keeps other slots than `state`; see `convert_state`.
+    """
+
+    def reset(old, new):
+        return old._replace(hyperparams=new.hyperparams)
+
+    return _beside_fresh(reset, convert_state(state, tx, params), tx, params)
+
+
+def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> Any:
+    """`state` as `tx` wants it, after an option of the transformation changed.
+
+    What both have is kept, moments, counters and hyperparameters; what only `tx` has
+    starts as `tx.init` would; what only `state` has is dropped. A centered state
+    (ν − μ², μ) and an uncentered one (ν) become each other. For `moment="tensor"` ν
+    is added up: E‖g‖² is the sum of all E[g²], in which a ν₀ counts for each element.
+
+    Args:
+        state: The state of a transformation built like `tx` but for its options.
+        tx: The transformation that the state is meant for.
+        params: The parameters; only shapes and dtypes matter.
+
+    Raises:
+        ValueError: If `tx` keeps another number of states or arrays, or one ν for each
+            element where `state` has one for the array: it cannot be told apart.
+    """
+    return _beside_fresh(_converted, state, tx, params)
+
+
+def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
+    nu = old.nu
+    if old.mu is not None and new.mu is None:
+        nu = jax.tree.map(_raw, nu, old.mu)
+    nu = _of_moment(nu, new.nu)
+
+    def number(was, start, old_source, new_source):
+        both_own = old_source is hp.OWN and new_source is hp.OWN
+        return start if start is None or was is None or not both_own else was
+
+    return RMSPropState(
+        count=old.count,
+        hyperparams=Hyperparams._make(
+            map(number, old.hyperparams, new.hyperparams, old.sources, new.sources)
+        ),
+        sources=new.sources,
+        nu=nu,
+        mu=_slot(old.mu, new.mu),
+        trace=_slot(old.trace, new.trace),
+        skipped=_slot(old.skipped, new.skipped),
+    )
+
+
+def _raw(variance: jax.Array, mu: jax.Array) -> jax.Array:
+    """E[g²] from the variance: of a complex ν, which is two reals, part by part."""
+    if jnp.iscomplexobj(variance):
+        return jax.lax.complex(
+            _raw(variance.real, mu.real), _raw(variance.imag, mu.imag)
+        )
+    moment = "elementwise" if variance.shape == mu.shape else "tensor"
+    return variance + squared(mu, moment)
+
+
+def _of_moment(nu: Any, fresh: Any) -> Any:
+    """ν as in `fresh`: an element each, or their sum for the array."""
+    found, treedef = jax.tree.flatten_with_path(nu)
+    wanted = [jnp.shape(x) for x in jax.tree.leaves(fresh)]
+    if len(found) != len(wanted):
+        raise ValueError(
+            f"state: remembers {len(found)} arrays, and tx {len(wanted)}: expected "
+            "as many; pass the parameters that init saw."
+        )
+    leaves = []
+    for (path, x), shape in zip(found, wanted, strict=True):
+        if x.ndim == len(shape) and x.shape != shape:
+            if x.size == 1:
+                raise ValueError(
+                    f"state.nu{jax.tree_util.keystr(path)}: one ν for the array, "
+                    f"expected one for each element, {shape}, and that it does not "
+                    "tell. Build tx with moment='tensor', or start anew with tx.init."
+                )
+            x = x.sum(keepdims=True) if shape == (1,) * x.ndim else x
+        leaves.append(x)
+    return treedef.unflatten(leaves)
+
+
+def _slot(old: Any, new: Any) -> Any:
+    return new if new is None or old is None else old
+
+
+def _beside_fresh(function: Callable, state: Any, tx: Any, params: Any) -> Any:
+    fresh = list(find_states(tx.init(params)).values())
+    found = find_states(state)
+    if len(fresh) != len(found):
+        raise ValueError(
+            f"tx keeps {len(fresh)} RMSProp states and `state` holds {len(found)}: "
+            "expected as many; build tx with the same chain, groups and masks."
+        )
+    following = iter(fresh)
+    return map_states(lambda old: function(old, next(following)), state)

@@ -1,0 +1,55 @@
+"""`rmsprop-jax`: the command line. What is slow to import waits until it is needed."""
+
+import io
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+
+BEGAN = time.perf_counter()
+# By name: what each does; its module has a `main` that takes the other arguments.
+COMMANDS = {
+    "train": "train a model, MNIST's by default, and save the run",
+    "evaluate": "judge a saved run on every test example",
+    "predict": "say what a saved run sees in image files",
+    "compare": "compare optimizers: tune each alike, then train by several seeds",
+}
+_MODULES = {"train": "training_command"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; what is returned is the exit status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # Better a "?" than no run.
+            stream.reconfigure(errors="replace")
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    command, *rest = arguments
+    if command not in COMMANDS:
+        print(f"rmsprop-jax {command}: no such command.\n\n{_usage()}", file=sys.stderr)
+        return 2
+    try:
+        name = _MODULES.get(command, command)
+        return import_module(f"rmsprop_jax.train.{name}").main(rest)
+    except ModuleNotFoundError as error:
+        print(
+            f"rmsprop-jax {command}: {error}. The trainer has requirements of its own: "
+            "pip install 'rmsprop-jax[train]'.",
+            file=sys.stderr,
+        )
+    except (ValueError, TypeError, OSError) as error:
+        print(f"rmsprop-jax {command}: {error}", file=sys.stderr)
+    return 2
+
+
+def _usage() -> str:
+    lines = [f"  {name:11} {does}" for name, does in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: rmsprop-jax COMMAND [OPTIONS]\n",
+            *lines,
+            "\nrmsprop-jax COMMAND --help says more.",
+        ]
+    )

@@ -1,0 +1,264 @@
+"""What a run can be told: one sentence for each option, which is its `--help`.
+
+`None` stands for the default of the task and model (`settings.py`). No JAX here: this
+is all that `--help` imports.
+"""
+
+import dataclasses
+import difflib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from rmsprop_jax.train.files import write_text
+
+Tasks = Literal["auto", "mnist", "fashion-mnist", "digits", "linear"]
+Models = Literal["linear", "mlp", "cnn", "strong"]
+Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]
+Shapes = Literal["constant", "step", "exponential", "cosine"]
+Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What is learned, from what, for how long."""
+
+    task: Tasks = "auto"
+    """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
+    data_dir: Path | None = None
+    """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
+    model: Models | None = None
+    """The model; each task has its own default."""
+    hidden: int | None = None
+    """Width of the hidden layer of mlp and cnn."""
+    epochs: int | None = None
+    """Passes over the training data."""
+    batch_size: int | None = None
+    """Examples a step, over all devices."""
+    validation: int = 0
+    """Training examples held out, to choose by; the last ones of the file."""
+    seed: int = 0
+    """Seeds the initial weights, the order of the data and all that is random."""
+    label_smoothing: float | None = None
+    """Share of each label that is spread over all classes."""
+    shift: float | None = None
+    """Augmentation: images move by up to so many pixels each way."""
+    rotate: float | None = None
+    """Augmentation: images turn by up to so many degrees each way."""
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the model computes in; parameters and losses stay float32."""
+    target_accuracy: float | None = None
+    """Percent on the test data; below it the exit status is 3."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """The optimizer: RMSProp in a dialect, a published recipe, or one to compare."""
+
+    optimizer: Optimizers = "rmsprop"
+    """RMSProp, or one of Optax's for comparison."""
+    dialect: str | None = None
+    """Whose RMSProp: a key of rmsprop_jax.DIALECTS such as torch, keras, tf1."""
+    recipe: str | None = None
+    """A published setting: a key of rmsprop_jax.recipes(); brings its own schedule."""
+    learning_rate: float | None = None
+    """The learning rate, at its peak if there is a schedule."""
+    decay: float | None = None
+    """How much of the average of squares is kept at each step."""
+    eps: float | None = None
+    """What keeps the denominator from zero."""
+    momentum: float | None = None
+    """Momentum; for `--optimizer momentum` 0.9 by default."""
+    nesterov: bool = False
+    """Look one step ahead along the momentum."""
+    centered: bool | None = None
+    """Divide by the standard deviation in place of the root mean square."""
+    bias_correction: bool | None = None
+    """Average over the steps made so far only."""
+    weight_decay: float | None = None
+    """How much the weights are pulled towards zero."""
+    weight_decay_form: Literal["coupled", "decoupled", "corrected"] | None = None
+    """Coupled: through the gradient; decoupled: beside it, as in AdamW."""
+    weight_decay_on: Literal["all", "matrices"] = "all"
+    """What decays: all parameters, or those of two axes and more."""
+    eps_placement: Literal["inside", "outside", "inside_with_trace"] | None = None
+    """Epsilon inside the square root, or outside."""
+    lr_placement: Literal["in_trace", "after_trace"] | None = None
+    """Whether the momentum accumulates steps or gradients."""
+    nu_init: float | None = None
+    """The average of squares before the first step."""
+    variance_floor: float | None = None
+    """With centered: the variance is at least this share of the mean square."""
+    moment: Literal["elementwise", "tensor"] | None = None
+    """One average of squares for each element, or one for each array."""
+    cautious: bool | None = None
+    """Move only where momentum and gradient agree."""
+    skip_nonfinite: bool = False
+    """Skip and count steps whose gradients are not finite, in place of stopping."""
+    clip_norm: float | None = None
+    """Shrink gradients to this norm, over all parameters."""
+    clip_value: float | None = None
+    """Clip each element of the gradients to this size."""
+    accumulate: int = 1
+    """Compute each batch's gradient in so many parts, for less memory."""
+    ema: float | None = None
+    """Decay of a running average of the weights, which is then evaluated; 0: none."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How learning rate and decay change over the run."""
+
+    schedule: Schedules | None = None
+    """How the learning rate falls; plateau: when the loss stops falling."""
+    warmup: float | None = None
+    """Epochs in which the learning rate rises from zero to its peak."""
+    final_fraction: float = 0.0
+    """Cosine: what is left of the learning rate at the end."""
+    drop_factor: float = 0.1
+    """Step, exponential, plateau: what the learning rate is multiplied by."""
+    drop_every: float | None = None
+    """Step, exponential: in so many epochs; a third of the run by default."""
+    patience: int = 3
+    """Plateau: epochs without a lower loss (validation's, or training's)."""
+    decay_schedule: Shapes = "constant"
+    """How 1 - decay goes from its start to that of final_decay."""
+    final_decay: float | None = None
+    """The decay at the end of the run."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where the run is kept, and what it runs on; none of it changes the numbers."""
+
+    run: Path | None = None
+    """Folder of the run; a new one under runs/ by default."""
+    resume: bool = False
+    """Go on where the run in that folder stopped; start it if it did not begin."""
+    checkpoint_every: int | None = None
+    """Steps between checkpoints, beside the one at the end of each epoch."""
+    log_every: int = 100
+    """Steps between the rows of metrics.jsonl, beside the one of each epoch."""
+    tensorboard: bool = False
+    """Write TensorBoard event files too."""
+    pictures: bool = True
+    """Draw curves.png, confusion.png and mistakes.png at the end."""
+    quiet: bool = False
+    """Print the result and nothing else."""
+    devices: int | None = None
+    """How many of the local devices; all by default."""
+    zero: bool = False
+    """Spread the optimizer's state over the devices (ZeRO stage 1)."""
+    distributed: bool = False
+    """Join the other processes of the cluster that JAX detects (Slurm, TPUs, ...)."""
+    coordinator: str | None = None
+    """Or say it: host:port of process 0, the same for all processes."""
+    processes: int | None = None
+    """How many processes there are."""
+    process_id: int | None = None
+    """Which of them this is, from 0."""
+    heartbeat: int = 20
+    """Seconds without a sign of life after which a process counts as lost."""
+    compilation_cache: Path | None = None
+    """Keep compiled programs in this folder, for the next run."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A run, told completely."""
+
+    learning: Learning = Learning()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    running: Running = Running()
+
+
+PARTS: dict[str, Any] = {
+    "learning": Learning,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "running": Running,
+}
+PART_OF = {
+    option.name: part
+    for part, make in PARTS.items()
+    for option in dataclasses.fields(make)
+}
+_PATHS = {"data_dir", "run", "compilation_cache"}
+
+
+def flag(name: str) -> str:
+    """The option as one types it."""
+    return "--" + name.replace("_", "-")
+
+
+def values(config: Config) -> dict[str, Any]:
+    """Every option by its name, without the parts."""
+    return {
+        name: getattr(getattr(config, part), name) for name, part in PART_OF.items()
+    }
+
+
+def replace(config: Config, **changes: Any) -> Config:
+    """`config` with some options changed."""
+    parts = {}
+    for part in PARTS:
+        own = {k: v for k, v in changes.items() if PART_OF[k] == part}
+        parts[part] = dataclasses.replace(getattr(config, part), **own)
+    return Config(**parts)
+
+
+def save(config: Config, path: Path) -> None:
+    """Write every option as JSON, for `load` and `--config`."""
+    plain = {k: str(v) if k in _PATHS and v else v for k, v in values(config).items()}
+    write_text(path, json.dumps(plain, indent=2) + "\n")
+
+
+def load(path: Path) -> Config:
+    """Read what `save` wrote.
+
+    Raises:
+        ValueError: As `arguments`.
+    """
+    options = {k: v for k, v in _read(path).items() if v is not None}
+    return replace(
+        Config(), **{k: Path(v) if k in _PATHS else v for k, v in options.items()}
+    )
+
+
+def arguments(path: Path) -> list[str]:
+    """What `save` wrote, as one would type it, so that it is checked as that is.
+
+    Not its folder: a run by the options of another one is a new run.
+
+    Raises:
+        ValueError: If it is no JSON object, or has something that is no option.
+    """
+    typed = []
+    for name, value in _read(path).items():
+        if name in ("run", "resume"):
+            continue
+        if isinstance(value, bool) and isinstance(getattr(_part(name), name), bool):
+            typed.append(flag(name) if value else flag("no_" + name))
+        elif value is not None:
+            typed += [flag(name), str(value)]
+    return typed
+
+
+def _part(name: str) -> Any:
+    return PARTS[PART_OF[name]]()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: expected the JSON of a run, got {error}.") from None
+    if not isinstance(read, dict):
+        raise ValueError(f"{path}: expected an object of options, got {read!r:.60}.")
+    for name in read.keys() - PART_OF.keys():
+        near = difflib.get_close_matches(name, PART_OF, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{path}: {name!r} is no option.{hint}")
+    return read

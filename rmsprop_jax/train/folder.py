@@ -1,0 +1,135 @@
+"""The folder of a run: what lies where, and whether it may be written to."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from rmsprop_jax.train import config as options
+from rmsprop_jax.train.config import Config
+from rmsprop_jax.train.files import write_text
+
+# What may differ when a run goes on: where it runs and what it shows, not the rows.
+_MAY_DIFFER = {f.name for f in dataclasses.fields(options.Running)} - {"log_every"} | {
+    "data_dir",
+    "target_accuracy",
+}
+
+
+class Folder:
+    """The folder of a run."""
+
+    def __init__(self, path: Path):
+        """Nothing is read or made yet."""
+        self.path = path
+        self.config = path / "config.json"
+        self.metrics = path / "metrics.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.events = path / "tensorboard"
+        self.result = path / "result.json"
+        self._held: IO | None = None
+
+    @property
+    def holds_a_run(self) -> bool:
+        """Whether a run has begun here."""
+        return self.config.exists()
+
+    def check(self, config: Config) -> None:
+        """See that no run is here, or that `config` is to go on with this very one.
+
+        Raises:
+            ValueError: If it holds a run and `config` is not to resume it, or differs.
+        """
+        self._check_writable()
+        if not self.holds_a_run:
+            return
+        if not config.running.resume:
+            raise ValueError(
+                f"--run {self.path}: it holds a run already; --resume goes on with "
+                "it, or choose another folder."
+            )
+        given, saved = options.values(config), options.values(self.saved_config())
+        for name, value in saved.items():
+            if name not in _MAY_DIFFER and given[name] != value:
+                raise ValueError(
+                    f"{options.flag(name)} {given[name]}: the run in {self.path} has "
+                    f"{value}. Leave the option out to go on with it, or choose "
+                    "another --run for a new one."
+                )
+
+    def begin(self, config: Config) -> None:
+        """Make the folder, keep others out of it, and write what the run was told.
+
+        Raises:
+            ValueError: As `check`, or if another process trains here.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock()
+        self.check(config)  # Somebody may have begun here since.
+        if not self.holds_a_run:
+            options.save(config, self.config)
+
+    def release(self) -> None:
+        """Let others in again."""
+        if self._held is not None:
+            self._held.close()
+
+    def _check_writable(self) -> None:
+        there = next(
+            p for p in (self.path, *self.path.absolute().parents) if p.exists()
+        )
+        if self.path.is_symlink() and not self.path.exists():
+            there = self.path
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise ValueError(
+                f"--run {self.path}: expected a folder that can be written, {there} "
+                "is none. Choose another."
+            )
+
+    def _lock(self) -> None:
+        """Until `release`, or the end of the process."""
+        try:
+            import fcntl
+        except ImportError:  # Windows has none.
+            return
+        self._held = (self.path / ".lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.release()
+            raise ValueError(
+                f"--run {self.path}: another process is training there. Wait for it, "
+                "stop it, or choose another folder."
+            ) from None
+        except OSError:  # A file system without locks.
+            return
+
+    def saved_config(self) -> Config:
+        """What the run was told.
+
+        Raises:
+            ValueError: If there is no run here.
+        """
+        if not self.holds_a_run:
+            raise ValueError(
+                f"{self.path}: expected the folder of a run, with its config.json; "
+                "`rmsprop-jax train` makes one under runs/."
+            )
+        return options.load(self.config)
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the result."""
+        write_text(self.result, json.dumps(result, indent=2) + "\n")
+
+
+def new_path(config: Config) -> Path:
+    """A folder under runs/ that does not exist, named by the time and the run."""
+    learning = config.learning
+    stem = time.strftime("%Y%m%d-%H%M%S") + f"-{learning.task}-{learning.model}"
+    path, count = Path("runs", stem), 1
+    while path.exists():
+        count += 1
+        path = Path("runs", f"{stem}-{count}")
+    return path

@@ -1,0 +1,186 @@
+"""What an option is where none is given: measured settings of task and model."""
+
+import dataclasses
+import math
+
+from rmsprop_jax.train import config as options
+from rmsprop_jax.train.config import Config
+
+_PLAIN = {
+    "epochs": 10,
+    "batch_size": 128,
+    "label_smoothing": 0.0,
+    "shift": 0.0,
+    "rotate": 0.0,
+    "ema": 0.0,
+    "warmup": 0.0,
+    "schedule": "constant",
+    "learning_rate": 1e-3,
+}
+
+# The digits are few and small: they are moved by half a pixel, and seen often.
+_DIGITS = {
+    "batch_size": 32,
+    "learning_rate": 2e-3,
+    "warmup": 0.0,
+    "ema": 0.99,
+    "shift": 0.5,
+    "rotate": 8.0,
+    "label_smoothing": 0.1,
+}
+# By model, and by task and model where a task wants something else.
+SETTINGS = {
+    "linear": {"schedule": "cosine"},
+    "mlp": {"epochs": 15, "hidden": 100, "schedule": "cosine"},
+    "cnn": {"epochs": 4, "hidden": 128, "schedule": "cosine"},
+    "strong": {
+        "epochs": 10,
+        "learning_rate": 2e-3,
+        "schedule": "cosine",
+        "warmup": 1.0,
+        "ema": 0.998,
+        "shift": 2.0,
+        "rotate": 10.0,
+        "label_smoothing": 0.1,
+    },
+    "digits/linear": {"epochs": 40, "batch_size": 32},
+    "digits/mlp": {"epochs": 40, "batch_size": 32},
+    "digits/cnn": _DIGITS | {"epochs": 40},
+    "digits/strong": _DIGITS | {"epochs": 30},
+    "linear/linear": {"epochs": 60, "batch_size": 32, "learning_rate": 1e-2},
+}
+
+
+def resolve(config: Config, task: str, default_model: str) -> Config:
+    """`config` with the defaults of `task` and its model in place of every `None`."""
+    model = config.learning.model or default_model
+    defaults = _PLAIN | SETTINGS[model] | SETTINGS.get(f"{task}/{model}", {})
+    if config.optimizer.recipe is not None:
+        del defaults["learning_rate"], defaults["schedule"], defaults["warmup"]
+    given = options.values(config)
+    filled = {name: value for name, value in defaults.items() if given[name] is None}
+    return options.replace(config, **filled | {"task": task, "model": model})
+
+
+def check(config: Config) -> None:
+    """Refuse values that cannot be, and options that contradict one another.
+
+    Raises:
+        ValueError: Naming the option, its value, what was expected and the way out.
+    """
+    given = options.values(config)
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise _unexpected(name, value, "a finite number")
+    for name, low in _AT_LEAST.items():
+        value = given[name]
+        if value is not None and not value >= low:
+            raise _unexpected(name, value, f"{low} or more")
+    for name, high in _BELOW.items():
+        value = given[name]
+        if value is not None and not 0 <= value < high:
+            raise _unexpected(name, value, f"0 or more, below {high}")
+    target = given["target_accuracy"]
+    if target is not None and not 0 <= target <= 100:
+        raise _unexpected("target_accuracy", target, "percent, 0 to 100")
+    for name, (other, wanted) in _ONLY_WITH.items():
+        if given[name] != _DEFAULTS[name] and given[other] not in wanted:
+            raise ValueError(
+                f"{options.flag(name)} {given[name]}: it says nothing without "
+                f"{options.flag(other)} {' or '.join(map(str, wanted))}."
+            )
+    if given["decay_schedule"] != "constant" and given["final_decay"] is None:
+        raise ValueError(
+            f"--decay-schedule {given['decay_schedule']}: expected --final-decay too."
+        )
+    if given["drop_factor"] <= 0 or given["drop_factor"] >= 1:
+        raise _unexpected("drop_factor", given["drop_factor"], "above 0, below 1")
+    if given["drop_every"] is not None and given["drop_every"] <= 0:
+        raise _unexpected("drop_every", given["drop_every"], "epochs, above 0")
+    if given["resume"] and given["run"] is None:
+        raise ValueError("--resume: expected --run FOLDER too, the run to go on with.")
+
+
+def check_task(config: Config, headline: str, shape: tuple[int, ...]) -> None:
+    """Refuse options that say nothing for this task and model, before `resolve`.
+
+    Raises:
+        ValueError: Naming the option, its value and the way out.
+    """
+    given, task = options.values(config), config.learning.task
+    idle = []
+    if headline != "accuracy":
+        idle += [("target_accuracy", None), ("label_smoothing", 0.0)]
+    if len(shape) != 3:
+        idle += [("shift", 0.0), ("rotate", 0.0)]
+    if task in ("digits", "linear"):
+        idle.append(("data_dir", None))
+    for name, nothing in idle:
+        if given[name] not in (None, nothing):
+            raise ValueError(
+                f"{options.flag(name)} {given[name]}: it says nothing for --task "
+                f"{task}; leave it out."
+            )
+    if given["hidden"] is not None and given["model"] not in (None, "mlp", "cnn"):
+        raise ValueError(
+            f"--hidden {given['hidden']}: --model {given['model']} has no hidden layer "
+            "of that kind; it is for mlp and cnn."
+        )
+    if given["model"] in ("cnn", "strong") and len(shape) != 3:
+        raise ValueError(
+            f"--model {given['model']}: it takes images, which --task {task} has not; "
+            "linear and mlp take anything."
+        )
+    if given["shift"] is not None and len(shape) == 3 and given["shift"] > shape[0] / 2:
+        raise _unexpected("shift", given["shift"], f"at most half of {shape[0]} pixels")
+
+
+def check_pace(config: Config) -> None:
+    """Refuse a warm-up that outlasts the run, after `resolve`.
+
+    Raises:
+        ValueError: If it does.
+    """
+    warmup, epochs = config.schedule.warmup or 0, config.learning.epochs or 0
+    if warmup and warmup >= epochs:
+        raise _unexpected("warmup", warmup, f"less than the --epochs {epochs}")
+
+
+def _unexpected(name: str, value: object, expected: str) -> ValueError:
+    return ValueError(f"{options.flag(name)} {value}: expected {expected}.")
+
+
+_DEFAULTS = {
+    field.name: field.default
+    for make in options.PARTS.values()
+    for field in dataclasses.fields(make)
+}
+_AT_LEAST = {
+    "hidden": 1,
+    "epochs": 1,
+    "batch_size": 1,
+    "validation": 0,
+    "seed": 0,
+    "shift": 0,
+    "rotate": 0,
+    "accumulate": 1,
+    "warmup": 0,
+    "patience": 0,
+    "checkpoint_every": 1,
+    "log_every": 1,
+    "devices": 1,
+    "heartbeat": 5,
+}
+_BELOW = {
+    "label_smoothing": 1,
+    "ema": 1,
+    "final_fraction": 1,
+    "final_decay": 1,
+}
+_ONLY_WITH = {
+    "final_fraction": ("schedule", ["cosine"]),
+    "patience": ("schedule", ["plateau"]),
+    "drop_factor": ("schedule", ["step", "exponential", "plateau"]),
+    "final_decay": ("decay_schedule", ["step", "exponential", "cosine"]),
+    "nesterov": ("optimizer", ["rmsprop", "momentum"]),
+}

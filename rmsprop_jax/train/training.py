@@ -1,0 +1,148 @@
+"""A configured training without files: data on the devices, programs compiled."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from rmsprop_jax.train import devices, models
+from rmsprop_jax.train.config import Config
+from rmsprop_jax.train.loop import Evaluation, Loop, TrainState
+from rmsprop_jax.train.optimizers import Pace, optimizer
+from rmsprop_jax.train.programs import programs
+from rmsprop_jax.train.tasks import Task
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class Training:
+    """Everything of a run but its files: makes, advances and judges states.
+
+    Attributes:
+        config: The run, all defaults filled in.
+        task: Its task.
+        data: `"train"`, `"test"` and, if any are held out, `"validation"`.
+        pace: Its steps.
+        mesh: Its devices.
+        rule: The RMSProp it uses, `None` for other optimizers.
+        abstract: What a state consists of.
+    """
+
+    def __init__(self, config: Config, task: Task):
+        """Load the data, start to compile.
+
+        Raises:
+            ValueError: If options contradict one another, the data or the devices.
+        """
+        learning, running = config.learning, config.running
+        self.config, self.task = config, task
+        self.data = split(task, task.load(learning.data_dir), learning.validation)
+        count = len(next(iter(self.data["train"].values())))
+        batch_size = learning.batch_size or 0
+        if batch_size > count:
+            raise ValueError(
+                f"--batch-size {batch_size}: expected at most {count}, which is how "
+                "many examples there are to train on."
+            )
+        self.pace = Pace(count // batch_size, learning.epochs or 0, batch_size)
+        self.mesh = devices.mesh(running, batch_size, config.optimizer.accumulate)
+        made = optimizer(config, self.pace, config.optimizer.learning_rate)
+        self.rule = made.rule
+        loop = loop_of(config, task, self.pace)
+        self._programs = programs(loop, self.data, self.mesh, running.zero)
+        self.abstract = self._programs.abstract
+        self._placed = {
+            name: devices.everywhere(self.mesh, dict(part))
+            for name, part in self.data.items()
+        }
+        self._order: tuple[Any, Any] = (None, None)
+
+    def start(self, seed: int | None = None, learning_rate: float | None = None):
+        """The state before the first step."""
+        seed = self.config.learning.seed if seed is None else seed
+        if learning_rate is None:
+            learning_rate = self.config.optimizer.learning_rate or 0.0
+        return self._programs.init.result()(np.uint32(seed), np.float32(learning_rate))
+
+    def advance(
+        self, state: TrainState, step: int, stop: int, seed: int | None = None
+    ) -> TrainState:
+        """Train from `step`, where `state` is, to `stop` in the same epoch."""
+        seed = self.config.learning.seed if seed is None else seed
+        epoch = step // self.pace.steps_per_epoch
+        if self._order[0] != (seed, epoch):
+            count = self.pace.steps_per_epoch * self.pace.batch_size
+            total = len(next(iter(self.data["train"].values())))
+            order = np.random.default_rng([seed, epoch]).permutation(total)[:count]
+            order = devices.everywhere(self.mesh, order.astype(np.int32))
+            self._order = (seed, epoch), order
+        return self._programs.advance.result()(
+            state,
+            np.int32(stop),
+            self._order[1],
+            self._placed["train"],
+            np.uint32(seed),
+        )
+
+    def evaluate(self, state: TrainState, part: str) -> Evaluation:
+        """Judge every example of a part of the data."""
+        return self._programs.evaluate[part].result()(state, self._placed[part])
+
+
+def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:
+    """The parts of the data, the last `held_out` of the training examples apart."""
+    count = len(next(iter(data.train.values())))
+    if not held_out:
+        return {"train": data.train, "test": data.test}
+    if held_out >= count:
+        raise ValueError(
+            f"--validation {held_out}: {task.name} has {count} training examples; "
+            "expected fewer."
+        )
+    return {
+        "train": {name: x[: count - held_out] for name, x in data.train.items()},
+        "validation": {name: x[count - held_out :] for name, x in data.train.items()},
+        "test": data.test,
+    }
+
+
+def loop_of(config: Config, task: Task, pace: Pace) -> Loop:
+    """The computation that `config` asks for."""
+    learning, chosen = config.learning, config.optimizer
+    return Loop(
+        task=task,
+        model=model_of(config, task),
+        optimizer=partial(optimizer, config, pace),
+        batch_size=pace.batch_size,
+        steps_per_epoch=pace.steps_per_epoch,
+        log_every=config.running.log_every,
+        accumulate=chosen.accumulate,
+        ema=chosen.ema or 0.0,
+        label_smoothing=learning.label_smoothing or 0.0,
+        shift=learning.shift or 0.0,
+        rotate=learning.rotate or 0.0,
+        skip_nonfinite=chosen.skip_nonfinite,
+    )
+
+
+def model_of(config: Config, task: Task):
+    """Makes the model out of its random streams."""
+    learning = config.learning
+    return partial(
+        models.build,
+        learning.model or task.model,
+        task.input_shape,
+        task.outputs,
+        hidden=learning.hidden or 100,
+        dtype=learning.compute_dtype,
+    )
+
+
+def means(totals: Any) -> dict[str, float]:
+    """Σ value / Σ weight of each measure, as Python numbers."""
+    return {
+        name: float(value) / float(weight) if float(weight) else float("nan")
+        for name, (value, weight) in jax.device_get(dict(totals)).items()
+    }
