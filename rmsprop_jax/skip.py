@@ -52,8 +52,8 @@ def _is_finite(grads: Any, updates: Any, state: Any) -> jax.Array:
     narrow = [u for u in _arrays(updates) if u.dtype == jnp.float16]
     finite = jnp.array(True)
     for x in (*squares, *narrow, *numbers):
-        # The largest, not all(isfinite): XLA:CPU reduces booleans one by one.
-        finite &= jnp.isfinite(jnp.max(jnp.abs(x), initial=0))
+        # Each, not the largest: XLA:CPU's maximum of a large array overlooks a NaN.
+        finite &= jnp.all(jnp.isfinite(x))
     return finite
 
 

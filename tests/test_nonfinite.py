@@ -48,6 +48,15 @@ def test_a_bad_step_changes_nothing_but_the_counter(bad, options):
     assert bits(state._replace(skipped=wanted.skipped)) == bits(wanted)
 
 
+@pytest.mark.parametrize("shape", [(64,), (8192,), (64, 128), (300, 5, 7)], ids=str)
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_one_bad_number_is_found_in_an_array_of_any_size(bad, shape):
+    tx = rmsprop(0.1, skip_nonfinite=True)
+    grads = jnp.ones(shape).at[(3,) * len(shape)].set(bad)
+    for update in (tx.update, jax.jit(tx.update)):
+        assert int(update(grads, tx.init(grads))[1].skipped) == 1
+
+
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 def test_the_run_goes_on_as_if_the_bad_steps_had_not_been(bad):
     tx = rmsprop(optax.linear_schedule(0.1, 0.0, 4), momentum=0.9, skip_nonfinite=True)
