@@ -1,5 +1,7 @@
 """What the tests share: an oracle, a probe, a tolerance and a way to run."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +13,11 @@ from rmsprop_jax import DIALECTS
 enable_x64 = (jax if hasattr(jax, "enable_x64") else jax.experimental).enable_x64
 # And use_mesh became set_mesh.
 set_mesh = jax.set_mesh if hasattr(jax, "set_mesh") else jax.sharding.use_mesh
+
+
+def named(x):
+    """`str(x)` without addresses: a test's name is the same in every process."""
+    return re.sub(r" at 0x\w+", "", str(x))
 
 
 def oracle(

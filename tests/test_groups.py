@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from helpers import tolerance
+from helpers import named, tolerance
 
 from rmsprop_jax import param_groups, rmsprop, set_hyperparams
 
@@ -52,7 +52,7 @@ OVERRIDES = [
 ]
 
 
-@pytest.mark.parametrize("overrides", OVERRIDES, ids=str)
+@pytest.mark.parametrize("overrides", OVERRIDES, ids=named)
 def test_groups_are_a_partition_built_by_hand(overrides):
     groups = param_groups({"bias$": overrides}, default=DEFAULT)
     members = {"b": rmsprop(**(DEFAULT | overrides)), "k": rmsprop(**DEFAULT)}
@@ -63,7 +63,7 @@ def test_groups_are_a_partition_built_by_hand(overrides):
     assert set(state.inner_states) == {"bias$", "default"}
 
 
-@pytest.mark.parametrize("overrides", OVERRIDES[1:], ids=str)
+@pytest.mark.parametrize("overrides", OVERRIDES[1:], ids=named)
 def test_an_override_moves_its_own_group_only(overrides):
     params, _ = run(param_groups({"bias$": overrides}, default=DEFAULT))
     plain, _ = run(rmsprop(**DEFAULT))
@@ -207,7 +207,7 @@ def test_default_may_be_a_transformation():
     chex.assert_trees_all_equal(params["out"], run(rmsprop(**DEFAULT))[0]["out"])
 
 
-@pytest.mark.parametrize("options", [{}, {"skip_nonfinite": True}], ids=str)
+@pytest.mark.parametrize("options", [{}, {"skip_nonfinite": True}], ids=named)
 def test_frozen_integers_need_no_gradient(options):
     """As `jax.grad(..., allow_int=True)` gives it: float0."""
     params = {"ids": jnp.arange(3), "w": jnp.ones(2)}
