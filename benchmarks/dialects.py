@@ -10,16 +10,16 @@ one choice changed. Frameworks that are not installed are compared as recorded.
 import argparse
 import datetime
 import json
-import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import jax
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "dialects.jsonl"
-sys.path.insert(0, str(ROOT / "tests"))
+from benchmarks import measure
+
+RESULTS = measure.ROOT / "benchmarks" / "results" / "dialects.jsonl"
+sys.path.insert(0, str(measure.ROOT / "tests"))
 
 from golden import frameworks, live, parity  # noqa: E402, the line above finds it
 from helpers import fine_probe  # noqa: E402
@@ -116,20 +116,12 @@ def measured(label, name, cases, how, versions, paths):
             }
 
 
-def circumstances():
+def about():
     """What every line says besides."""
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return {
+    return measure.circumstances() | {
         "question": __doc__.splitlines()[0],
         "jax": version("jax"),
         "device": jax.default_backend(),
-        "commit": described.stdout.strip() or None,
         "date": datetime.date.today().isoformat(),
     }
 
@@ -179,9 +171,10 @@ def main(argv=None):
     rows = [row for run in [*runs, *of_records(sorted(left))] for row in measured(*run)]
     out = args.out or (None if args.smoke else RESULTS)
     if out:
+        common = about()
         out.parent.mkdir(parents=True, exist_ok=True)
         with out.open("a") as file:
-            file.writelines(json.dumps(circumstances() | row) + "\n" for row in rows)
+            file.writelines(json.dumps(common | row) + "\n" for row in rows)
     print("\n".join(table(rows)))
     worst = max(row["tolerances"] for row in rows)
     nearest = min(row["nearest_wrong_tolerances"] for row in rows)

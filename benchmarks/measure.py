@@ -1,4 +1,4 @@
-"""Starting one side of a comparison, and what surrounds a measurement."""
+"""How a comparison is measured: fresh processes or turns, spread, circumstances."""
 
 import json
 import os
@@ -8,7 +8,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from benchmarks.peers.protocol import Assignment
 ROOT = Path(__file__).parents[1]
 PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy",
-    "torch", "keras", "tensorflow-cpu", "tensorflow",
+    "torch", "keras", "tensorflow-cpu", "tensorflow", "bitsandbytes",
 )  # fmt: skip
 # Variables that change what is measured, and that name no folder.
 TELLING = ("XLA_FLAGS", "JAX_PLATFORMS", "OMP_NUM_THREADS", "KERAS_BACKEND")
@@ -58,28 +59,84 @@ def run(side: Side, assignment: Assignment) -> dict[str, Any]:
     Raises:
         RuntimeError: If it failed, with the end of what it said.
     """
-    own, all_of_it = _cpu_seconds(), _machine_seconds()
-    began = time.monotonic()
+    own, began = _cpu_seconds(), time.monotonic()
     given = Assignment(**vars(assignment) | {"began": began, "options": side.options})
-    done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.peers.{side.module}", given.dumps()],
-        cwd=ROOT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | dict(side.environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    lived = time.monotonic() - began
-    own = _cpu_seconds() - own
-    others = _machine_seconds() - all_of_it - own
+    with other_programs() as others:
+        done = subprocess.run(
+            [sys.executable, "-m", f"benchmarks.peers.{side.module}", given.dumps()],
+            cwd=ROOT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | dict(side.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    lived, own = time.monotonic() - began, _cpu_seconds() - own
     if done.returncode:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
         raise RuntimeError(f"{side.label}: exit status {done.returncode}\n{said}")
     return json.loads(done.stdout.splitlines()[-1]) | {
         "process_seconds": lived,
         "process_cpu_seconds": own,
-        "others_cores": max(0.0, others / lived),
+        **others,
     }
+
+
+def in_turns(
+    sides: Mapping[str, Callable[[], float]], rounds: int, patience: float
+) -> dict[str, list[float]]:
+    """What each side measured, round by round; every second round runs backwards.
+
+    Args:
+        sides: They measure once, and return it.
+        rounds: How often.
+        patience: Seconds after which a side is left out of the rounds that follow.
+    """
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    spent = dict.fromkeys(sides, 0.0)
+    for number in range(rounds):
+        for name in list(sides)[:: -1 if number % 2 else 1]:
+            if spent[name] <= patience:
+                began = time.perf_counter()
+                values[name].append(sides[name]())
+                spent[name] += time.perf_counter() - began
+    return values
+
+
+def seconds_of(
+    advance: Callable[[], Any], wait: Callable[[], Any], lasting: float
+) -> float:
+    """Seconds a call takes, of as many in a row as last so long; one goes first.
+
+    Args:
+        advance: What is measured; it may return before it has ended.
+        wait: Returns when all of them have.
+        lasting: Seconds.
+    """
+    # Threads of whoever was measured before spin for some milliseconds.
+    time.sleep(0.02)
+    count, seconds = 1, 0.0
+    while True:
+        advance()
+        wait()
+        began = time.perf_counter()
+        for _ in range(count):
+            advance()
+        wait()
+        seconds = time.perf_counter() - began
+        if seconds >= lasting:
+            return seconds / count
+        count = max(2 * count, int(1.2 * lasting / seconds * count))
+
+
+@contextmanager
+def other_programs() -> Iterator[dict[str, float]]:
+    """How many cores other programs had meanwhile: `others_cores`, when it ends."""
+    noted: dict[str, float] = {}
+    began, own, machine = time.monotonic(), _own_seconds(), _machine_seconds()
+    yield noted
+    machine, own = _machine_seconds() - machine, _own_seconds() - own
+    others = (machine - own) / (time.monotonic() - began)
+    noted["others_cores"] = max(0.0, others)
 
 
 def circumstances() -> dict[str, Any]:
@@ -109,10 +166,27 @@ def spread(values: Iterable[float]) -> tuple[float, float, float]:
     return statistics.median(values), min(values), max(values)
 
 
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Median, tenth and ninetieth percentile, and of how many."""
+    ordered = sorted(values)
+
+    def at(share: float) -> float:
+        below, rest = divmod(share * (len(ordered) - 1), 1)
+        pair = ordered[int(below) : int(below) + 2]
+        return pair[0] + rest * (pair[-1] - pair[0])
+
+    return {"median": at(0.5), "p10": at(0.1), "p90": at(0.9), "n": len(ordered)}
+
+
 def _cpu_seconds() -> float:
     """Of all processes started here that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+def _own_seconds() -> float:
+    """Of this process, and of those that it started and that have ended."""
+    return time.process_time() + _cpu_seconds()
 
 
 def _machine_seconds() -> float:

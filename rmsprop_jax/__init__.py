@@ -13,13 +13,18 @@ __all__ = [
     "RMSProp",
     "RMSPropState",
     "Rule",
+    "apply_updates_stochastic",
     "convert_state",
     "effective_learning_rate",
     "explain",
+    "halving",
+    "hypergradient",
     "interop",
     "like",
+    "log_uniform",
     "metrics",
     "param_groups",
+    "range_test",
     "recipe",
     "recipes",
     "reset_hyperparams",
@@ -27,6 +32,10 @@ __all__ = [
     "scale_by_rms",
     "set_hyperparams",
     "state_sharding",
+    "sweep",
+    "training_run",
+    "tune",
+    "uniform",
 ]
 
 _MODULES = {
@@ -36,12 +45,17 @@ _MODULES = {
     "RMSProp": "tree",
     "RMSPropState": "state",
     "Rule": "rule",
+    "apply_updates_stochastic": "apply",
     "convert_state": "conversion",
     "effective_learning_rate": "diagnostics",
     "explain": "comparison",
+    "halving": "sweeping.halving",
+    "hypergradient": "sweeping.hypergradients",
     "like": "calls",
+    "log_uniform": "sweeping.space",
     "metrics": "diagnostics",
     "param_groups": "groups",
+    "range_test": "sweeping.rates",
     "recipe": "published",
     "recipes": "published",
     "reset_hyperparams": "conversion",
@@ -49,10 +63,15 @@ _MODULES = {
     "scale_by_rms": "transform",
     "set_hyperparams": "state",
     "state_sharding": "sharding",
+    "sweep": "sweeping.sweep",
+    "training_run": "sweeping.training",
+    "tune": "sweeping.tuning",
+    "uniform": "sweeping.space",
 }
 
 if TYPE_CHECKING:
     from rmsprop_jax import interop as interop
+    from rmsprop_jax.apply import apply_updates_stochastic as apply_updates_stochastic
     from rmsprop_jax.calls import like as like
     from rmsprop_jax.comparison import explain as explain
     from rmsprop_jax.conversion import convert_state as convert_state
@@ -71,6 +90,14 @@ if TYPE_CHECKING:
     from rmsprop_jax.sharding import state_sharding as state_sharding
     from rmsprop_jax.state import RMSPropState as RMSPropState
     from rmsprop_jax.state import set_hyperparams as set_hyperparams
+    from rmsprop_jax.sweeping.halving import halving as halving
+    from rmsprop_jax.sweeping.hypergradients import hypergradient as hypergradient
+    from rmsprop_jax.sweeping.rates import range_test as range_test
+    from rmsprop_jax.sweeping.space import log_uniform as log_uniform
+    from rmsprop_jax.sweeping.space import uniform as uniform
+    from rmsprop_jax.sweeping.sweep import sweep as sweep
+    from rmsprop_jax.sweeping.training import training_run as training_run
+    from rmsprop_jax.sweeping.tuning import tune as tune
     from rmsprop_jax.transform import rmsprop as rmsprop
     from rmsprop_jax.transform import scale_by_rms as scale_by_rms
     from rmsprop_jax.tree import RMSProp as RMSProp

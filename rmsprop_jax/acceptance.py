@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from rmsprop_jax import hyperparams as hp
-from rmsprop_jax.rule import Rule
+from rmsprop_jax.rule import Rule, Slots
 from rmsprop_jax.state import RMSPropState
+from rmsprop_jax.state_dtype import StateDtype
+from rmsprop_jax.storage import precision_of
 
 
 def parameter(path: tuple, leaf: Any, rule: Rule) -> Any:
@@ -180,13 +182,18 @@ def _paths(tree: Any) -> set[str]:
 
 
 def check_state(
-    state: Any, rule: Rule, given: Mapping[str, hp.Given], skip_nonfinite: bool
+    state: Any,
+    rule: Rule,
+    given: Mapping[str, hp.Given],
+    skip_nonfinite: bool,
+    state_dtype: StateDtype,
 ) -> None:
     """Refuse a state that was made with other options.
 
     Raises:
         TypeError: If it is none of ours.
-        ValueError: If it has other slots, or hyperparameters of another kind.
+        ValueError: If it has other slots, or hyperparameters of another kind, or rests
+            in another precision.
     """
     if not isinstance(state, RMSPropState):
         raise TypeError(
@@ -217,6 +224,27 @@ def check_state(
                 f"it is {kind}: the state was made with other options. "
                 "convert_state(state, tx, params) takes it over."
             )
+    _check_precision(state, state_dtype)
+
+
+def _check_precision(state: RMSPropState, state_dtype: StateDtype) -> None:
+    """Refuse moments that rest in something else than `state_dtype` says."""
+    for slot in Slots._fields:
+        scales = dict(jax.tree.leaves_with_path(getattr(state, f"{slot}_scale")))
+        for path, x in jax.tree.leaves_with_path(getattr(state, slot)):
+            where = jax.tree_util.keystr(path)
+            got, expected = precision_of(x.dtype), state_dtype.of(slot, x.size)
+            if got != expected:
+                raise ValueError(
+                    f"state.{slot}{where}: expected to rest in {expected}, got {got}: "
+                    "the state was made with another state_dtype. "
+                    "convert_state(state, tx, params) stores it anew."
+                )
+            if got == "int8" and path not in scales:
+                raise ValueError(
+                    f"state.{slot}_scale{where}: expected the scale of an 8-bit code, "
+                    "got none. Restore the whole state into tx.init(params)."
+                )
 
 
 def decaying(mask: Any, params: Any) -> list[bool]:

@@ -9,6 +9,7 @@ import optax
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.moments import squared
+from rmsprop_jax.resting import moments, put_moments_to_rest
 from rmsprop_jax.rule import Hyperparams
 from rmsprop_jax.state import RMSPropState, find_states, map_states
 
@@ -36,6 +37,7 @@ def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> 
     starts as `tx.init` would; what only `state` has is dropped. A centered state
     (ν − μ², μ) and an uncentered one (ν) become each other. For `moment="tensor"` ν
     is added up: E‖g‖² is the sum of all E[g²], in which a ν₀ counts for each element.
+    For another `state_dtype` the moments are stored anew, rounded to nearest.
 
     Args:
         state: The state of a transformation built like `tx` but for its options.
@@ -50,6 +52,7 @@ def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> 
 
 
 def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
+    resting, old, new = new, moments(old), moments(new)
     nu = old.nu
     if old.mu is not None and new.mu is None:
         nu = jax.tree.map(_raw, nu, old.mu)
@@ -59,7 +62,7 @@ def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
         both_own = old_source is hp.OWN and new_source is hp.OWN
         return start if start is None or was is None or not both_own else was
 
-    return RMSPropState(
+    converted = new._replace(
         count=old.count,
         hyperparams=Hyperparams._make(
             map(number, old.hyperparams, new.hyperparams, old.sources, new.sources)
@@ -70,6 +73,7 @@ def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
         trace=_slot(old.trace, new.trace),
         skipped=_slot(old.skipped, new.skipped),
     )
+    return put_moments_to_rest(converted, like=resting)
 
 
 def _raw(variance: jax.Array, mu: jax.Array) -> jax.Array:

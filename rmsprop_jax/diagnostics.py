@@ -9,6 +9,7 @@ import numpy as np
 
 from rmsprop_jax.hyperparams import Sources
 from rmsprop_jax.moments import squared
+from rmsprop_jax.resting import stored
 from rmsprop_jax.rule import (
     Hyperparams,
     Rule,
@@ -18,7 +19,7 @@ from rmsprop_jax.rule import (
     in_dtype,
 )
 from rmsprop_jax.state import RMSPropState, find_states
-from rmsprop_jax.storage import working_dtype
+from rmsprop_jax.storage import Resting, read, working_dtype
 
 Rules = Rule | Mapping[str, Rule]
 
@@ -140,9 +141,9 @@ def _of_state(state: RMSPropState, rule: Rule) -> dict[str, jax.Array]:
     sizes = [x.size for x in jax.tree.leaves(state.nu)]
     share = min(1.0, SAMPLE / max(sum(sizes), 1))
     rates, by_eps = [jnp.zeros(0)], [jnp.zeros(0, bool)]
-    for slots in _leaves(state):
-        if rule.moment == "elementwise":
-            slots = jax.tree.map(lambda x: _draw(x, share), slots)
+    for resting in _leaves(state):
+        drawn = share if rule.moment == "elementwise" else 1.0
+        slots = _numbers(resting, drawn)
         for part in _real_parts(slots):
             rate, eps_rules = _rate(part, h, rule, state.count)
             rates.append(rate.astype(jnp.float32).reshape(-1))
@@ -159,12 +160,13 @@ def _of_state(state: RMSPropState, rule: Rule) -> dict[str, jax.Array]:
 def _rates(state: RMSPropState, rule: Rule) -> Any:
     h = _plain(state.hyperparams)
 
-    def of(slots):
+    def of(resting):
+        slots = _numbers(resting)
         parts = [_rate(part, h, rule, state.count)[0] for part in _real_parts(slots)]
         return parts[0] if len(parts) == 1 else jax.lax.complex(*parts)
 
     treedef = jax.tree.structure(state.nu)
-    return treedef.unflatten(of(slots) for slots in _leaves(state))
+    return treedef.unflatten(map(of, _leaves(state)))
 
 
 def _rate(
@@ -172,31 +174,43 @@ def _rate(
 ) -> tuple[jax.Array, jax.Array]:
     """α / denominator, and whether ε is the larger half of that denominator."""
     h = in_dtype(hyperparams, slots.nu.dtype, rule)
-    d = denominator(slots, h, rule=rule, count=jnp.maximum(_only(count), 1))
+    count = jnp.maximum(_only(count), 1)
+    d = denominator(slots, h, rule=rule, count=count)
     alpha = 1 if h.learning_rate is None else h.learning_rate
-    rate = jnp.where(d == 0, 0, alpha / jnp.where(d == 0, 1, d))
+    rate = alpha / d
     half = jnp.sqrt(2 * h.eps) if eps_is_inside(rule, slots) else 2 * h.eps
     return rate, (d <= half) & (h.eps > 0)
 
 
-def _draw(x: jax.Array, share: float) -> jax.Array:
-    """About `share` of the entries, evenly spread, at least one."""
-    if share == 1 or not x.size or not x.ndim:
-        return x.reshape(-1)
-    n = max(1, round(share * x.size))
+def _leaves(state: RMSPropState) -> list[tuple[Any, ...]]:
+    count = len(jax.tree.leaves(state.nu))
+    columns = [
+        [None] * count if getattr(state, slot) is None else stored(state, slot)
+        for slot in Slots._fields
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _numbers(resting: tuple[Any, ...], share: float = 1) -> Slots:
+    """The moments of a leaf, or about `share` of each."""
+    named = zip(Slots._fields, resting, strict=True)
+    return Slots(*(x and read(_draw(x, share), slot) for slot, x in named))
+
+
+def _draw(x: Resting, share: float) -> Resting:
+    """About `share` of the numbers, evenly spread, at least one."""
+    values, scale = x
+    if share == 1 or not values.size or not values.ndim:
+        return x
+    n = max(1, round(share * values.size))
     # Multiples of the golden ratio: no stride that a row length could be in step
     # with. One index per axis, not a flat one: flattening would gather a sharded x.
     at = (np.arange(n) + 0.5) * (np.sqrt(5) - 1) / 2 % 1
-    return x[np.unravel_index((at * x.size).astype(np.int64), x.shape)]
-
-
-def _leaves(state: RMSPropState) -> list[Slots]:
-    count = len(jax.tree.leaves(state.nu))
-    columns = [
-        [None] * count if tree is None else jax.tree.leaves(tree)
-        for tree in (state.nu, state.mu, state.trace)
-    ]
-    return [Slots(*row) for row in zip(*columns, strict=True)]
+    at = np.unravel_index((at * values.size).astype(np.int64), values.shape)
+    if scale is not None:
+        rows = zip(at, scale.shape, strict=True)
+        scale = scale[tuple(np.minimum(i, n - 1) for i, n in rows)]
+    return Resting(values[at], scale)
 
 
 def _real_parts(slots: Slots) -> list[Slots]:

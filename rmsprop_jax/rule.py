@@ -135,8 +135,8 @@ def step(
     else:
         nu, mu = central_moment(slots.nu, slots.mu, g, weight, rule.moment)
     trace = slots.trace
-    d = denominator(Slots(nu, mu, trace), h, rule=rule, count=count).astype(g.dtype)
-    u = jnp.where(d == 0, 0, g / jnp.where(d == 0, 1, d))
+    d = denominator(Slots(nu, mu, trace), h, rule=rule, count=count)
+    u = _divide(g, d)
     if alpha is None:
         return u, Slots(nu, mu)
 
@@ -160,7 +160,7 @@ def denominator(
 ) -> jax.Array:
     """What the gradient is divided by, after step `count`.
 
-        √(v + ε)      or     √v + ε
+        √(v + ε)      or     √v + ε                    (instead of 0: ∞)
 
     v is ν, but for three cases. With bias correction, ν₀ ≠ 0 still counts
     ρᵗ / (1 − ρᵗ). A variance floor f: v is never less than f E[g²]. And with ν₀ = 0 the
@@ -174,9 +174,13 @@ def denominator(
         v = jnp.maximum(v, h.variance_floor * (v + squared(slots.mu, rule.moment)))
     if rule.bias_correction and not rule.nu_init and slots.mu is not None:
         v = jnp.where(count == 1, squared(slots.mu, rule.moment), v)
+    # One division by ∞, and no derivative of √ at 0: 0/0 costs a single comparison.
     if eps_is_inside(rule, slots):
-        return _safe_sqrt(v + h.eps)
-    return _safe_sqrt(v) + h.eps
+        v = v + h.eps
+        return jnp.sqrt(jnp.where(v == 0, jnp.inf, v))
+    root = jnp.where(v == 0, 0.0, jnp.sqrt(jnp.where(v == 0, 1.0, v)))
+    d = root + h.eps
+    return jnp.where(d == 0, jnp.inf, d)
 
 
 def eps_is_inside(rule: Rule, slots: Slots) -> bool:
@@ -219,9 +223,10 @@ def _share_seen(hyperparams: Hyperparams, count: jax.Array) -> jax.Array:
     return -jnp.expm1(count.astype(a.dtype) * log_decay)
 
 
-def _safe_sqrt(x: jax.Array) -> jax.Array:
-    """√x, with derivative 0 at 0 where √ has none; NaN stays NaN."""
-    return jnp.where(x == 0, 0, jnp.sqrt(jnp.where(x == 0, 1, x)))
+def _divide(g: jax.Array, d: jax.Array) -> jax.Array:
+    if jnp.iscomplexobj(g):
+        return jax.lax.complex(g.real / d, g.imag / d)
+    return g / d.astype(g.dtype)
 
 
 def _float32(x: jax.Array) -> jax.Array:

@@ -8,7 +8,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from rmsprop_jax.rule import Slots
 
-_SLOTS = {f".{field}" for field in Slots._fields}
+_SLOTS = {f".{slot}{of}" for slot in Slots._fields for of in ("", "_scale")}
 
 
 def state_sharding(

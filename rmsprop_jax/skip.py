@@ -26,6 +26,10 @@ def keep_if_finite(
         finite = jax.lax.pmin(finite.astype(jnp.int32), axis_name) == 1
 
     def choose(new, old):
+        if old.dtype.name in {"uint8", "int8"}:
+            # In float: XLA:TPU makes a kernel of its own of what comes out of integers.
+            new, wide = new.astype(jnp.float32), old.astype(jnp.float32)
+            return jnp.where(finite, new, wide).astype(old.dtype)
         return jnp.where(finite, new, old)
 
     def count(state: RMSPropState) -> RMSPropState:

@@ -15,9 +15,10 @@ from rmsprop_jax.rule import Hyperparams
 class RMSPropState(NamedTuple):
     """Everything that RMSProp remembers: arrays only, absent parts `None`.
 
-    `nu`, `mu` and `trace` are trees like the parameters. A hyperparameter that was
-    given as a number lives here and is read at every update: a restored state wins
-    over the numbers in an edited call to `rmsprop`. `reset_hyperparams` takes those.
+    `nu`, `mu` and `trace` are trees like the parameters, in the dtype in which they
+    rest. A hyperparameter that was given as a number lives here and is read at every
+    update: a restored state wins over the numbers in an edited call to `rmsprop`.
+    `reset_hyperparams` takes those.
     """
 
     count: jax.Array  # steps made; skipped ones are not among them
@@ -27,6 +28,9 @@ class RMSPropState(NamedTuple):
     mu: Any = None  # running mean, if centered
     trace: Any = None  # m, if there is momentum; grows along −Δ
     skipped: jax.Array | None = None  # steps skipped, if skip_nonfinite
+    nu_scale: Any = None  # of 8-bit codes in `nu`: a byte for each row, else None
+    mu_scale: Any = None
+    trace_scale: Any = None
 
 
 Where = str | Callable[[str], bool] | None

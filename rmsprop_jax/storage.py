@@ -1,44 +1,88 @@
-"""How a moment rests between two steps.
+"""How a moment rests between two steps, and how it is read for the next.
 
-Today that is one precision: the wider of float32 and the leaf's own dtype, in which
-the arithmetic is done too.
+    stored′ = rest(step(read(stored), g))
+
+The step computes with the fresh moment, in float32 or wider; only what rests is
+rounded. Array in, array out: no pytrees, no formula.
 """
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rmsprop_jax import eight_bits
+from rmsprop_jax.rounding import random_bits, round_to_bfloat16
+
+Precision = Literal["float32", "bfloat16", "int8"]
+
+_SALT = {"nu": 0, "mu": 1, "trace": 2}
+_LAYOUT = {"nu": eight_bits.SQUARE, "mu": eight_bits.MEAN, "trace": eight_bits.TRACE}
+
+
+class Resting(NamedTuple):
+    """A stored moment: an array, and beside an 8-bit code the scale of its rows."""
+
+    values: Any
+    scale: Any = None
+
+    @property
+    def precision(self) -> Precision:
+        """What it rests in, told by its dtype."""
+        return precision_of(self.values.dtype)
+
+
+def precision_of(dtype: Any) -> Precision:
+    """What a moment stored as `dtype` rests in; "float32" is that and wider."""
+    match np.dtype(dtype).name:
+        case "uint8" | "int8":
+            return "int8"
+        case "bfloat16":
+            return "bfloat16"
+    return "float32"
+
 
 def working_dtype(*dtypes: Any) -> np.dtype:
-    """The widest of float32 and `dtypes`: what to compute in and to remember in."""
+    """The widest of float32 and `dtypes`: what to compute in."""
     wide = [x for x in dtypes if np.dtype(x).itemsize >= 4]
     with jax.numpy_dtype_promotion("standard"):
         return jnp.result_type(jnp.float32, *wide)
 
 
-def check_state_dtype(state_dtype: Any) -> None:
-    """Refuse what no moment can rest in.
+def read(resting: Resting, slot: str) -> jax.Array:
+    """The moment, in float32 or wider."""
+    match resting.precision:
+        case "int8":
+            return eight_bits.decode(*resting, _LAYOUT[slot])
+        case "bfloat16":
+            return resting.values.astype(jnp.float32)
+    return resting.values
 
-    Raises:
-        ValueError: If `state_dtype` is neither `None` nor float32.
-        TypeError: If it is no dtype at all.
+
+def rest(x: jax.Array, last: Resting, count: jax.Array, slot: str) -> Resting:
+    """`x` in the precision of `last`, rounded at random.
+
+    Args:
+        x: The moment after step `count`.
+        last: As it rested before that step.
+        count: The step.
+        slot: Which moment: each draws bits of its own.
     """
-    if state_dtype is None:
-        return
-    try:
-        array = isinstance(state_dtype, (jax.Array, np.ndarray, np.generic))
-        known = None if array else jnp.dtype(state_dtype)
-    except TypeError:
-        known = None
-    if known is None:
-        raise TypeError(
-            f"state_dtype={state_dtype!r}: expected None or 'float32'. Under "
-            "optax.inject_hyperparams pass static_args='state_dtype'."
-        )
-    if known != jnp.float32:
-        raise ValueError(
-            f"state_dtype={known.name!r}: expected None or 'float32' (the wider of "
-            "float32 and each parameter's own dtype); no other precision exists yet."
-        )
+    if last.precision == "float32":
+        return Resting(x)
+    x, bits = x.astype(jnp.float32), random_bits(x.shape, count, _SALT[slot])
+    if last.precision == "bfloat16":
+        return Resting(round_to_bfloat16(x, bits))
+    return Resting(*eight_bits.encode(x, *last, bits, _LAYOUT[slot]))
+
+
+def put_to_rest(x: jax.Array, slot: str, precision: Precision) -> Resting:
+    """`x`, a start or a moment that rested otherwise, rounded to nearest."""
+    match precision:
+        case "int8":
+            x = x.astype(jnp.float32)
+            return Resting(*eight_bits.first(x, _LAYOUT[slot]))
+        case "bfloat16":
+            return Resting(x.astype(jnp.bfloat16))
+    return Resting(x)

@@ -1,6 +1,6 @@
 """`rmsprop` and `scale_by_rms`: what users call."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -8,9 +8,9 @@ import jax
 from rmsprop_jax.arguments import check_mask, resolve, skipping
 from rmsprop_jax.dialects import Dialect
 from rmsprop_jax.moments import Moment
-from rmsprop_jax.rule import EpsPlacement, LrPlacement, WeightDecayForm
+from rmsprop_jax.rule import EpsPlacement, LrPlacement, Rule, WeightDecayForm
 from rmsprop_jax.skip import AxisName
-from rmsprop_jax.storage import check_state_dtype
+from rmsprop_jax.state_dtype import StateDtype, resolve_state_dtype
 from rmsprop_jax.tree import RMSProp, over_tree
 
 _NEED_LEARNING_RATE = {
@@ -48,6 +48,7 @@ def rmsprop(
     moment: Moment | None = None,
     cautious: bool | None = None,
     state_dtype: Any = None,
+    state_dtype_min_size: int | None = None,
     skip_nonfinite: bool = False,
     axis_name: AxisName = None,
 ) -> RMSProp:
@@ -99,8 +100,12 @@ def rmsprop(
             shape: a gradient's is checked only if `update` is given the parameters.
         cautious: Where trace and gradient point apart, stay; elsewhere move the
             further, by the share of elements where they do not. Real parameters only.
-        state_dtype: What the moments rest in. Only the default so far: the wider of
-            float32 and the parameter's own dtype, in which is computed too.
+        state_dtype: What the moments rest in between steps: `"bfloat16"` (half the
+            bytes) or `"int8"` (a quarter), rounded at random, or a dict by slot,
+            `{"nu": "int8", "trace": "bfloat16"}`. The step itself always computes in
+            the wider of float32 and the parameter's own dtype; `None` stores that.
+        state_dtype_min_size: Arrays of fewer elements, 4096 if not given, rest in
+            float32 all the same.
         skip_nonfinite: Skip a step, whole, in which a g·g or a hyperparameter is not
             finite, or an update is too large for float16: slots and `count` stay,
             the updates are −0.0, `state.skipped` counts. Parameters that are NaN
@@ -157,15 +162,8 @@ def rmsprop(
         "bias_correction": bias_correction,
     }
     rule, given = resolve(dialect, numbers, choices)
-    check_state_dtype(state_dtype)
-    check_mask(weight_decay_mask, given)
-    return over_tree(
-        rule,
-        given,
-        mask=weight_decay_mask,
-        skip_nonfinite=skipping(skip_nonfinite, axis_name),
-        axis_name=axis_name,
-    )
+    at_rest = _at_rest(state_dtype, state_dtype_min_size, rule, given)
+    return _checked(rule, given, at_rest, weight_decay_mask, skip_nonfinite, axis_name)
 
 
 def scale_by_rms(
@@ -183,6 +181,7 @@ def scale_by_rms(
     nu_init: float | None = None,
     moment: Moment | None = None,
     state_dtype: Any = None,
+    state_dtype_min_size: int | None = None,
     skip_nonfinite: bool = False,
     axis_name: AxisName = None,
     **refused: Any,
@@ -238,12 +237,26 @@ def scale_by_rms(
             "and scale_by_rms has none; put optax.add_decayed_weights behind it, or "
             "pass weight_decay_form='coupled', or use rmsprop."
         )
-    check_state_dtype(state_dtype)
-    check_mask(weight_decay_mask, given)
+    at_rest = _at_rest(state_dtype, state_dtype_min_size, rule, given)
+    return _checked(rule, given, at_rest, weight_decay_mask, skip_nonfinite, axis_name)
+
+
+def _checked(rule, given, state_dtype, mask, skip_nonfinite, axis_name) -> RMSProp:
+    check_mask(mask, given)
     return over_tree(
         rule,
         given,
-        mask=weight_decay_mask,
+        state_dtype=state_dtype,
+        mask=mask,
         skip_nonfinite=skipping(skip_nonfinite, axis_name),
         axis_name=axis_name,
     )
+
+
+def _at_rest(
+    state_dtype: Any, min_size: Any, rule: Rule, given: Mapping[str, Any]
+) -> StateDtype:
+    absent = {} if rule.centered else {"mu": "centered=True"}
+    if given["momentum"] is None:
+        absent["trace"] = "momentum"
+    return resolve_state_dtype(state_dtype, min_size, absent)

@@ -22,10 +22,12 @@ from rmsprop_jax.acceptance import (
     parameters,
 )
 from rmsprop_jax.moments import Moment
-from rmsprop_jax.rule import Rule, Slots, step
+from rmsprop_jax.resting import as_trees, stored
+from rmsprop_jax.rule import Hyperparams, Rule, Slots, step
 from rmsprop_jax.skip import AxisName, keep_if_finite
 from rmsprop_jax.state import RMSPropState
-from rmsprop_jax.storage import working_dtype
+from rmsprop_jax.state_dtype import StateDtype
+from rmsprop_jax.storage import Resting, put_to_rest, read, rest, working_dtype
 
 Decaying = Callable[[Any], list[bool]]
 
@@ -69,6 +71,7 @@ def over_tree(
     rule: Rule,
     given: Mapping[str, hp.Given],
     *,
+    state_dtype: StateDtype,
     mask: Any = None,
     skip_nonfinite: bool = False,
     axis_name: AxisName = None,
@@ -78,6 +81,7 @@ def over_tree(
     Args:
         rule: What kind of RMSProp.
         given: Its hyperparameters as they were given, in `Hyperparams`' order.
+        state_dtype: What the moments rest in.
         mask: Which parameters decay; `None` is all.
         skip_nonfinite: Whether a step that is not finite is skipped.
         axis_name: Over which axes that is decided jointly.
@@ -95,27 +99,27 @@ def over_tree(
         working = [working_dtype(leaf.dtype) for _, leaf in leaves]
         reals = [jnp.finfo(dtype).dtype for dtype in working]
 
-        def slots(start, dtypes, moment: Moment = "elementwise"):
-            full = (
-                _full(x, start, dtype, moment)
-                for (_, x), dtype in zip(leaves, dtypes, strict=True)
-            )
-            return treedef.unflatten(full)
+        def start(slot, number, dtypes, moment: Moment = "elementwise"):
+            put = [
+                _put_to_rest(_full(x, number, dtype, moment), slot, state_dtype, path)
+                for (path, x), dtype in zip(leaves, dtypes, strict=True)
+            ]
+            return as_trees(slot, put, treedef)
 
         one_nu_each = reals if rule.complex_form == "modulus" else working
         return RMSPropState(
             count=jnp.zeros([], jnp.int32),
             hyperparams=hp.starting(given, working_dtype(*reals)),
             sources=hp.sources(given),
-            nu=slots(rule.nu_init, one_nu_each, rule.moment),
-            mu=slots(0, working) if rule.centered else None,
-            trace=slots(0, working) if given["momentum"] is not None else None,
             skipped=jnp.zeros([], jnp.int32) if skip_nonfinite else None,
+            **start("nu", rule.nu_init, one_nu_each, rule.moment),
+            **(start("mu", 0, working) if rule.centered else {}),
+            **(start("trace", 0, working) if given["momentum"] is not None else {}),
         )
 
     def update(updates, state, params=None, **extra_args):
         del extra_args
-        check_state(state, rule, given, skip_nonfinite)
+        check_state(state, rule, given, skip_nonfinite, state_dtype)
         grads, treedef = gradients(updates, state, rule)
         points, decayed = [None] * len(grads), [False] * len(grads)
         if decays:
@@ -127,29 +131,27 @@ def over_tree(
         count = jnp.asarray(optax.safe_increment(state.count))
         h = hp.current(given, state.hyperparams, state.count)
         without_decay = h._replace(weight_decay=None)
-        moves, slots = [], []
+        moves, kept = [], {slot: [] for slot in Slots._fields}
         for g, theta, decays_here, *old in zip(
             grads, points, decayed, *_by_leaf(state, treedef), strict=True
         ):
-            dtype = working_dtype(*(x.dtype for x in old if x is not None))
-            if jnp.iscomplexobj(g):
-                dtype = working_dtype(dtype, jnp.complex64)
-            moved, new = step(
-                g.astype(dtype),
-                Slots(*old),
+            moved, put = _step_on_leaf(
+                g,
+                old,
                 h if decays_here else without_decay,
+                count,
+                theta if decays_here else None,
                 rule=rule,
-                count=count,
-                theta=theta.astype(dtype) if decays_here else None,
             )
-            moves.append(moved.astype(g.dtype))
-            slots.append(new)
+            moves.append(moved)
+            for slot, leaf in zip(kept, put, strict=True):
+                if leaf is not None:
+                    kept[slot].append(leaf)
 
         new_state = state._replace(count=count, hyperparams=h)
-        for field in Slots._fields:
-            if getattr(state, field) is not None:
-                leaves = [getattr(s, field) for s in slots]
-                new_state = new_state._replace(**{field: treedef.unflatten(leaves)})
+        for slot, leaves in kept.items():
+            if leaves:
+                new_state = new_state._replace(**as_trees(slot, leaves, treedef))
         stepped = treedef.unflatten(moves), new_state
         if skip_nonfinite:
             return keep_if_finite(updates, stepped, state, axis_name)
@@ -157,6 +159,34 @@ def over_tree(
 
     masked = decays and mask is not None
     return RMSProp(init, update, rule, partial(decaying, mask) if masked else None)
+
+
+# Leaves that are alike are traced and lowered once, and called by each.
+@partial(jax.jit, static_argnames="rule")
+def _step_on_leaf(
+    g: jax.Array,
+    old: list[Any],
+    hyperparams: Hyperparams,
+    count: jax.Array,
+    theta: jax.Array | None,
+    *,
+    rule: Rule,
+) -> tuple[jax.Array, list[Any]]:
+    """Δ in the gradient's dtype, and the slots as they rest."""
+    dtype = _compute_in(g, old)
+    moved, new = step(
+        g.astype(dtype),
+        _read(old, dtype),
+        hyperparams,
+        rule=rule,
+        count=count,
+        theta=None if theta is None else theta.astype(dtype),
+    )
+    put = [
+        None if fresh is None else rest(fresh, last, count, slot)
+        for slot, last, fresh in zip(Slots._fields, old, new, strict=True)
+    ]
+    return moved.astype(g.dtype), put
 
 
 def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Array:
@@ -167,11 +197,44 @@ def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Arra
     return jnp.full_like(leaf, both, dtype=dtype)
 
 
-def _by_leaf(state: RMSPropState, treedef: Any) -> list[list[jax.Array | None]]:
-    """nu, mu and trace as lists over the leaves."""
+def _put_to_rest(
+    x: jax.Array, slot: str, state_dtype: StateDtype, path: tuple
+) -> Resting:
+    precision = state_dtype.of(slot, x.size)
+    if precision != "float32" and jnp.iscomplexobj(x):
+        raise TypeError(
+            f"params{jax.tree_util.keystr(path)}: expected a real parameter, whose "
+            f"{slot} can rest in {precision}, got dtype {x.dtype.name}. Leave it to an "
+            "RMSProp with state_dtype=None, see param_groups."
+        )
+    return put_to_rest(x, slot, precision)
+
+
+def _compute_in(g: jax.Array, old: list[Resting | None]) -> np.dtype:
+    """The widest of float32 and the slots' dtypes; with g's, if one is narrow."""
+    slots = [x.values.dtype for x in old if x is not None]
+    narrow = any(dtype.itemsize < 4 for dtype in slots)
+    dtype = working_dtype(*slots, *([g.dtype] if narrow else []))
+    return working_dtype(dtype, jnp.complex64) if jnp.iscomplexobj(g) else dtype
+
+
+def _read(old: list[Any], dtype: Any) -> Slots:
+    """The slots as numbers: those that rest in less, in the real part of `dtype`."""
+    real = jnp.finfo(dtype).dtype
+
+    def number(slot: str, x: Any) -> Any:
+        if x is None:
+            return None
+        return x.values if x.precision == "float32" else read(x, slot).astype(real)
+
+    return Slots(*map(number, Slots._fields, old))
+
+
+def _by_leaf(state: RMSPropState, treedef: Any) -> list[list[Any]]:
+    """What rests of nu, mu and trace, as lists over the leaves."""
     return [
         [None] * treedef.num_leaves
-        if getattr(state, field) is None
-        else [jnp.asarray(x) for x in treedef.flatten_up_to(getattr(state, field))]
-        for field in Slots._fields
+        if getattr(state, slot) is None
+        else stored(state, slot)
+        for slot in Slots._fields
     ]

@@ -60,7 +60,7 @@ MUTANTS = [
     Mutant("ν₀ = 1 unless told", "rule.py",
            "nu_init: float = 0.0", "nu_init: float = 1.0", CORNERS),
     Mutant("ν₀ = 0 whatever is told", "tree.py",
-           "slots(rule.nu_init, ", "slots(0, ", TEXTBOOK),
+           "start(\"nu\", rule.nu_init, ", "start(\"nu\", 0, ", TEXTBOOK),
     Mutant("no (1 − ρ) before g²", "moments.py",
            "nu + weight * jnp.minimum(", "nu + jnp.minimum(", TEXTBOOK),
     Mutant("no ρ before ν", "moments.py",
@@ -87,11 +87,11 @@ MUTANTS = [
     Mutant("variance floor relative to the variance", "rule.py",
            "h.variance_floor * (v + ", "h.variance_floor * (v + 0 * ", CORNERS),
     Mutant("0/0 is NaN", "rule.py",
-           "u = jnp.where(d == 0, 0, g / jnp.where(d == 0, 1, d))", "u = g / d",
+           "return jnp.sqrt(jnp.where(v == 0, jnp.inf, v))", "return jnp.sqrt(v)",
            f"{RULE}::test_nothing_moves_without_a_gradient_or_eps"),
     Mutant("√ without a derivative at 0", "rule.py",
-           "return jnp.where(x == 0, 0, jnp.sqrt(jnp.where(x == 0, 1, x)))",
-           "return jnp.sqrt(x)",
+           "root = jnp.where(v == 0, 0.0, jnp.sqrt(jnp.where(v == 0, 1.0, v)))",
+           "root = jnp.sqrt(v)",
            f"{GRADIENTS}::test_the_gradient_is_finite_where_nothing_was_ever_seen"),
     Mutant("log ρ without a derivative at 0", "rule.py",
            "jnp.minimum(a, 1 - jnp.finfo(a.dtype).epsneg)", "a",
@@ -119,7 +119,7 @@ MUTANTS = [
            "hp.current(given, state.hyperparams, state.count)",
            "hp.current(given, state.hyperparams, count)", LIVE),
     Mutant("updates keep the dtype of the arithmetic", "tree.py",
-           "moves.append(moved.astype(g.dtype))", "moves.append(moved)", DTYPES),
+           "return moved.astype(g.dtype), put", "return moved, put", DTYPES),
     Mutant("1 − ρ in float32", "hyperparams.py",
            "jnp.asarray(1 - np.float64(decay), dtype)", "1 - jnp.asarray(decay, dtype)",
            LIVE),
@@ -146,6 +146,21 @@ MUTANTS = [
            "[jnp.abs(g) for g in _arrays(grads)]", SKIP),
     Mutant("each device skips for itself", "skip.py",
            "if axis_name is not None:", "if False:", GROUPS),
+    Mutant("bfloat16 is rounded to nearest", "rounding.py",
+           "pattern + (bits >> 16)", "pattern + jnp.uint32(0x8000)",
+           "test_rounding.py"),
+    Mutant("all slots draw the same bits", "storage.py",
+           '"mu": 1, "trace": 2}', '"mu": 0, "trace": 0}',
+           "test_state_dtype_wrapped.py::"
+           "test_each_slot_is_rounded_by_bits_of_its_own"),
+    Mutant("a small array rests in few bits", "state_dtype.py",
+           "if size >= max(self.min_size, 1)", "if size", "test_state_dtype.py"),
+    Mutant("ν may be rounded to 0", "eight_bits.py",
+           "jnp.clip(code, 1, layout.last)", "jnp.clip(code, 0, layout.last)",
+           "test_eight_bits.py"),
+    Mutant("a row outgrows its window", "eight_bits.py",
+           "_pack(last_largest, _largest_exponent(x))",
+           "_pack(last_largest, last_largest)", "test_eight_bits.py"),
 ]  # fmt: skip
 
 
@@ -175,7 +190,12 @@ def copy_to(folder):
 def run(folder, tests, *options):
     """Exit status of pytest on the copy in `folder`, what failed, and its output."""
     command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rf", *options]
-    command += ["-p", "no:cacheprovider", "-m", "not slow and not parity"]
+    command += [
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not slow and not parity and not deviceless",
+    ]
     # Bytecode is found stale by second and size, and an edit may change neither.
     fresh = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from helpers import named
 
 from rmsprop_jax import DIALECTS, rmsprop, scale_by_rms
 
@@ -181,8 +182,16 @@ WRONG = [
     ({"axis_name": "data"}, ValueError, "axis_name='data': ", "jax.lax.pmean"),
     ({"axis_name": ("a", "b"), "skip_nonfinite": False}, ValueError,
      "axis_name=('a', 'b'): ", "skip_nonfinite=True, or drop"),
-    ({"state_dtype": "int8"}, ValueError, "state_dtype='int8': ", "'float32'"),
-    ({"state_dtype": jnp.float16}, ValueError, "state_dtype='float16': ", "'float32'"),
+    ({"state_dtype": "int4"}, ValueError, "state_dtype='int4': ", "'int8'"),
+    ({"state_dtype": jnp.float16}, ValueError, "state_dtype='float16': ", "'bfloat16'"),
+    ({"state_dtype": jnp.uint8}, ValueError, "state_dtype='uint8': ", "'int8'"),
+    ({"state_dtype": {"nu": "int4"}}, ValueError, "state_dtype['nu']=", "'int8'"),
+    ({"state_dtype": {"m": "int8"}}, ValueError, "state_dtype['m']: ", "nu, mu, trace"),
+    ({"state_dtype": {"mu": "int8"}}, ValueError, "state_dtype['mu']=", "centered"),
+    ({"state_dtype": {"trace": "int8"}}, ValueError, "state_dtype['trace'", "momentum"),
+    ({"state_dtype_min_size": -1}, ValueError, "state_dtype_min_size=-1: ", "4096"),
+    ({"state_dtype_min_size": 0.5}, TypeError, "state_dtype_min_size=0.5: ", "4096"),
+    ({"state_dtype_min_size": True}, TypeError, "state_dtype_min_size=True: ", "4096"),
     ({"state_dtype": "single-ish"}, TypeError, "state_dtype='single-ish': ", "None"),
     *(
         ({name: value}, TypeError, f"{name}={value!r}: ", "True or False")
@@ -195,7 +204,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("arguments", "error", "start", "way_out"),
     WRONG,
-    ids=[str(row[0]) for row in WRONG],
+    ids=[named(row[0]) for row in WRONG],
 )
 def test_wrong_argument_is_refused(arguments, error, start, way_out):
     message = refusal(error, build, **arguments)

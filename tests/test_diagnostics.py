@@ -140,7 +140,7 @@ UNMOVED = {
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", UNMOVED.values(), ids=UNMOVED)
 def test_rate_times_gradient_is_the_step_without_momentum(options, dtype):
-    """α / d · g and α · (g / d): two roundings each, half an ulp apiece."""
+    """α / d · g and α · (g / d): two roundings each, and d is another program's."""
     rng = np.random.default_rng(0)
     with enable_x64(dtype == np.float64):
         tx = rmsprop(**({"learning_rate": 0.1} | options))
@@ -149,7 +149,7 @@ def test_rate_times_gradient_is_the_step_without_momentum(options, dtype):
             updates, state = tx.update(g, state)
             rate = effective_learning_rate(state, tx.rule)
             assert rate.dtype == updates.dtype == dtype
-            rtol = 2 * np.finfo(dtype).eps
+            rtol = 3 * np.finfo(dtype).eps
             np.testing.assert_allclose(rate * g, -updates, rtol=rtol, atol=0)
 
 

@@ -13,7 +13,7 @@ import optax
 import pytest
 from helpers import tolerances_apart
 
-from rmsprop_jax import rmsprop
+from rmsprop_jax import convert_state, rmsprop
 from rmsprop_jax.interop import torch as interop
 
 torch = pytest.importorskip("torch", reason="needs torch, of the extra parity")
@@ -266,5 +266,14 @@ def test_bitsandbytes_reads_its_eight_bits_alike():
         parts["state1"], absmax=parts["absmax1"], code=parts["qmap1"], blocksize=256
     )
     params = {"w": jnp.zeros((70, 80))}
-    _, state = interop.load(optimizer, params, names=["w"])
+    float32 = rmsprop(0.01, dialect="bitsandbytes")
+    into = float32, float32.init(params)
+    _, state = interop.load(optimizer, params, names=["w"], into=into)
     np.testing.assert_array_equal(state.nu["w"], expected.numpy())
+
+    tx, state = interop.load(optimizer, params, names=["w"])
+    assert state.nu["w"].dtype == jnp.uint8
+    nu = convert_state(state, float32, params).nu["w"]
+    # Three bits behind the leading one, rounded to nearest; a zero stays one.
+    np.testing.assert_allclose(nu, expected.numpy(), rtol=2**-4)
+    tx.update({"w": jnp.ones((70, 80))}, state)

@@ -10,18 +10,21 @@ PACKAGE = ROOT / "rmsprop_jax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = [
-    {"moments", "storage"},
+    {"moments", "rounding", "eight_bits"},
+    {"storage", "apply"},
     {"rule"},
+    {"state_dtype"},
     {"dialects", "signatures", "wording"},
     {"hyperparams"},
     {"arguments", "state"},
-    {"skip", "acceptance", "conversion"},
+    {"skip", "acceptance", "resting"},
+    {"conversion"},
     {"tree"},
     {"transform"},
     {"groups", "sharding", "diagnostics", "calls", "sides"},
     {"comparison"},
     {"published"},
-    {"interop"},
+    {"interop", "sweeping"},
     {"__init__"},
     {"train"},
 ]

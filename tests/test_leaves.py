@@ -72,8 +72,9 @@ def test_a_scalar_of_any_type_moves_as_an_array_of_one(scalar):
     tx = rmsprop(0.1, **FULL)
     updates, state = two_steps(tx, scalar(2.0), scalar(0.5))
     expected = two_steps(tx, jnp.full(1, 2.0), jnp.full(1, 0.5))
-    chex.assert_trees_all_equal(updates, expected[0][0])
-    chex.assert_trees_all_equal(state.nu, expected[1].nu[0])
+    # Another shape is another program, and may round once less.
+    chex.assert_trees_all_close(updates, expected[0][0], rtol=3e-7)
+    chex.assert_trees_all_close(state.nu, expected[1].nu[0], rtol=3e-7)
     assert isinstance(updates, jax.Array)
     assert updates.shape == state.nu.shape == ()
 

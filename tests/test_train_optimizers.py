@@ -240,3 +240,13 @@ def test_steps_that_are_not_finite_are_skipped_and_counted(name):
 def test_without_that_option_nothing_is_counted():
     tx = made_of("--optimizer adam").transformation
     assert skipped(tx.init(PARAMS)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [("", "float32"), ("bfloat16", "bfloat16"), ("int8", "uint8")],
+)
+def test_the_memory_rests_in_the_state_dtype(text, dtype):
+    config = parse(f"--state-dtype {text}".split() if text else [])
+    tx = optimizer(config, PACE, RATE).transformation
+    assert tx.init(jnp.zeros((64, 64))).nu.dtype.name == dtype

@@ -32,6 +32,7 @@ from rmsprop_jax.interop.paths import (
     rules_of,
     text,
 )
+from rmsprop_jax.resting import moments, put_moments_to_rest
 from rmsprop_jax.rule import Rule
 from rmsprop_jax.state import RMSPropState, find_states, map_states
 from rmsprop_jax.transform import rmsprop
@@ -132,7 +133,7 @@ def extract(
     rules = rules_of(tx, rule, list(found))
     check_homes(found, (), params)
     groups, counts, slots = [], [0], {name: {} for name in Memory._fields}
-    for where, one in found.items():
+    for where, one in ((where, moments(one)) for where, one in found.items()):
         trees = {
             name: leaves(getattr(one, name))
             for name in slots
@@ -229,6 +230,7 @@ def _filled(
     state: RMSPropState, rule: Rule, snapshot: Snapshot, learning_rate: Any
 ) -> RMSPropState:
     """`state` with the memory of `snapshot`."""
+    resting, state = state, moments(state)
     slots = {
         name: leaves(getattr(state, name))
         for name in Memory._fields
@@ -269,4 +271,5 @@ def _filled(
         return jax.tree.map_with_path(put, getattr(state, name))
 
     count = jax.tree.map(lambda x: jnp.full_like(x, snapshot.count), state.count)
-    return state._replace(count=count, **{name: filled(name) for name in slots})
+    new = state._replace(count=count, **{name: filled(name) for name in slots})
+    return put_moments_to_rest(new, like=resting)

@@ -19,6 +19,8 @@ from rmsprop_jax.interop.torch_params import params as params
 from rmsprop_jax.interop.torch_params import state_dict as state_dict
 from rmsprop_jax.interop.torch_state import DIALECT_NAMES, SLOTS
 
+_CODED = {"state_dtype": "int8"}
+
 
 def load(
     source: Any,
@@ -42,7 +44,7 @@ def load(
     gradient yet has no memory, and starts as in torch; whether it is frozen, torch
     does not say, and with us it moves: leave it out of `params` and `names`, or put
     `optax.masked(optax.set_to_zero(), ...)` behind. The count of steps is the largest
-    of any parameter's. 8-bit states of bitsandbytes become float32.
+    of any parameter's. What bitsandbytes keeps in 8 bits rests in int8 here too.
 
     The two biases of an LSTM are one here, their sum, and move twice as far: without
     `into`, it becomes a group of its own, with twice the learning rate.
@@ -87,7 +89,9 @@ def load(
     slots: dict[str, dict[str, np.ndarray]] = {name: {} for name in SLOTS}
     found: list[Group] = []
     for group in groups:
-        found += _groups(group, by_id, double, dialect)
+        coded = any(torch_state.is_coded(entries.get(i, {})) for i in group["params"])
+        options = torch_state.options(group, dialect) | (_CODED if coded else {})
+        found += _groups(options, group["params"], by_id, double)
         in_trace = found and found[-1].rule.lr_placement == "in_trace"
         for one, entry in ((by_id[i], entries.get(i)) for i in group["params"]):
             held = torch_state.entry(entry, dialect, one.theirs) if entry else {}
@@ -196,11 +200,13 @@ def _add(slot: dict[str, np.ndarray], one: Pair, value: np.ndarray) -> None:
 
 
 def _groups(
-    group: Mapping[str, Any], by_id: Mapping[Any, Pair], double: set[str], dialect: str
+    options: dict[str, Any],
+    ids: Sequence[Any],
+    by_id: Mapping[Any, Pair],
+    double: set[str],
 ) -> Iterator[Group]:
     """A group of torch's, as one of ours; or two, the second with summed biases."""
-    options = torch_state.options(group, dialect)
-    paths = dict.fromkeys(path for i in group["params"] for path in by_id[i].ours)
+    paths = dict.fromkeys(path for i in ids for path in by_id[i].ours)
     twice = {**options, "learning_rate": 2 * options["learning_rate"]}
     for part, those in (
         (options, [path for path in paths if path not in double]),

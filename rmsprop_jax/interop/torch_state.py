@@ -220,7 +220,7 @@ def entry(raw: Mapping[str, Any], dialect: str, what: str) -> dict[str, np.ndarr
         ValueError: If another optimizer wrote it.
     """
     if dialect == "bitsandbytes":
-        return {"nu": _dequantised({**raw, **raw.get(_QUANTISED, {})}, what)}
+        return {"nu": _dequantised(_flat(raw), what)}
     if SLOTS["nu"] not in raw or not set(raw) <= {*SLOTS.values(), "step"}:
         whose = "Adam's" if "exp_avg" in raw else "another optimizer's"
         raise ValueError(
@@ -259,8 +259,17 @@ def _torch() -> Any:
         ) from error
 
 
+def is_coded(raw: Mapping[str, Any]) -> bool:
+    """Whether bitsandbytes keeps this parameter's memory in 8 bits."""
+    return "qmap1" in _flat(raw)
+
+
+def _flat(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**raw, **raw.get(_QUANTISED, {})}
+
+
 def _is_bitsandbytes(raw: Mapping[str, Any]) -> bool:
-    return _QUANTISED in raw or "state1" in raw
+    return "state1" in _flat(raw)
 
 
 def _dequantised(raw: Mapping[str, Any], what: str) -> np.ndarray:

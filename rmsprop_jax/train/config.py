@@ -94,6 +94,8 @@ class Optimizer:
     """One average of squares for each element, or one for each array."""
     cautious: bool | None = None
     """Move only where momentum and gradient agree."""
+    state_dtype: Literal["float32", "bfloat16", "int8"] | None = None
+    """What RMSProp's memory rests in: half or a quarter of the bytes."""
     skip_nonfinite: bool = False
     """Skip and count steps whose gradients are not finite, in place of stopping."""
     clip_norm: float | None = None

@@ -24,6 +24,7 @@ _RMSPROP = [
     "variance_floor",
     "moment",
     "cautious",
+    "state_dtype",
 ]
 _SHARED = ["decay", "eps", "momentum", "nesterov"]
 _TAKES = {

@@ -1,0 +1,65 @@
+"""Stochastic rounding: up or down at random, so that the mean of many is the number.
+
+Below one unit in the last place, rounding to nearest loses every change: a bfloat16
+ν stops at half its value when ρ is .999. Rounding up with a probability that is the
+distance from below loses none on average.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def random_bits(shape: tuple[int, ...], count: jax.Array, salt: int) -> jax.Array:
+    """32 random bits for each element: a hash of its index that walks with the step.
+
+        bits = hash(index, salt, ⌊t / 256⌋) + t / golden ratio        (modulo 1)
+
+    Uniform over elements and over steps; and the steps of one element are spread
+    evenly, better than by chance: what one rounds up the next rounds down. Fewer
+    errors then add up, by a half where ν changes slowly.
+
+    No key to keep and nothing in memory, for XLA fuses it into what uses it. The bits
+    of an array do not depend on how it is sharded under `jit`; under `shard_map` each
+    shard counts its elements from 0.
+
+    Args:
+        shape: Of the array to round.
+        count: The step, t.
+        salt: Tells apart what is rounded in the same step, 0 to 3.
+    """
+    t, golden = count.astype(jnp.uint32), jnp.uint32(0x9E3779B9)
+    # The step is hashed before the two are added: hash(index ^ step) would draw the
+    # same set of numbers at every step, each from another element, and be biased.
+    seed = _hash((t >> 8) * jnp.uint32(4) + jnp.uint32(salt))
+    return _hash(_index(shape) * golden + seed) + t * golden
+
+
+def round_to_bfloat16(x: jax.Array, bits: jax.Array) -> jax.Array:
+    """`x` in bfloat16, rounded up or down at random; infinities and NaN stay.
+
+    Args:
+        x: float32.
+        bits: As many random uint32, of which the upper half is used.
+    """
+    pattern = jax.lax.bitcast_convert_type(x, jnp.uint32)
+    pattern = (pattern + (bits >> 16)) & jnp.uint32(0xFFFF0000)
+    rounded = jax.lax.bitcast_convert_type(pattern, jnp.float32)
+    # Of a NaN the carry could make a zero.
+    return jnp.where(jnp.isnan(x), x, rounded).astype(jnp.bfloat16)
+
+
+def _hash(x: jax.Array) -> jax.Array:
+    """A mixed permutation of the 32-bit numbers."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x7FEB352D)
+    x = (x ^ (x >> 15)) * jnp.uint32(0x846CA68B)
+    return x ^ (x >> 16)
+
+
+def _index(shape: tuple[int, ...]) -> jax.Array:
+    """Each element's row-major index, modulo 2³²."""
+    index, stride = jnp.zeros(shape, jnp.uint32), 1
+    for axis in reversed(range(len(shape))):
+        along = jax.lax.broadcasted_iota(jnp.uint32, shape, axis)
+        index = index + along * jnp.uint32(stride % 2**32)
+        stride *= shape[axis]
+    return index

@@ -1,0 +1,95 @@
+"""What is kept on disk of a search, so that it can be continued after any end."""
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+
+class Folder:
+    """A folder with the settings of a search, and where it stands.
+
+    Every file is whole or not there, whatever ends the process.
+    """
+
+    def __init__(self, path: str | Path):
+        """Makes the folder, if it is not there."""
+        self._path = Path(path)
+        self._path.mkdir(parents=True, exist_ok=True)
+
+    def settings(self) -> dict[str, Any] | None:
+        """The settings of the search that is kept here, if there is one."""
+        file = self._path / "settings.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def keep_settings(self, settings: Mapping[str, Any]) -> None:
+        """Take the settings of a new search, or refuse others than those here.
+
+        Raises:
+            ValueError: If the folder has a search with other settings.
+        """
+        kept = self.settings()
+        if kept is None:
+            _write(self._path / "settings.json", json.dumps(settings).encode())
+            return
+        new = json.loads(json.dumps(settings))
+        for name, value in new.items():
+            if kept.get(name) != value:
+                raise ValueError(
+                    f"folder={str(self._path)!r}: the search in it has {name}="
+                    f"{kept.get(name)!r}, this one {value!r}. Expected the same; name "
+                    "another folder."
+                )
+
+    def progress(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """What was kept last: facts, and arrays by name; nothing at first."""
+        file = self._path / "progress.npz"
+        if not file.exists():
+            return None
+        with np.load(file) as content:
+            known = json.loads(content["facts"].tobytes())
+            arrays = {
+                name: np.frombuffer(content[name].tobytes(), jnp.dtype(dtype))
+                .reshape(shape)
+                .copy()
+                for name, (dtype, shape) in known["arrays"].items()
+            }
+        return known["facts"], arrays
+
+    def keep_progress(
+        self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    ) -> None:
+        """Replace what was kept."""
+        # As bytes: a file of NumPy's forgets what a bfloat16 is.
+        kinds = {n: (x.dtype.name, x.shape) for n, x in arrays.items()}
+        known = json.dumps({"facts": facts, "arrays": kinds}).encode()
+        raw: dict[str, Any] = {
+            name: np.frombuffer(content, np.uint8)
+            for name, content in [
+                ("facts", known),
+                *((name, x.tobytes()) for name, x in arrays.items()),
+            ]
+        }
+        content = io.BytesIO()
+        np.savez(content, **raw)
+        _write(self._path / "progress.npz", content.getvalue())
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replace `path` at once."""
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise

@@ -1,0 +1,174 @@
+"""What came of the trials: a row and the curves of each."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+Mode = Literal["min", "max"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of the space, with what came of it over all its seeds.
+
+    Attributes:
+        hyperparameters: The arguments to build with: `rmsprop(**...)`.
+        value: The mean of the metric over the seeds; NaN if one diverged.
+        values: The metric of each seed.
+        trials: Their numbers.
+        diverged: How many of them diverged.
+        steps: How far they went, if not all trials went as far.
+    """
+
+    hyperparameters: Mapping[str, Any]
+    value: float
+    values: Sequence[float]
+    trials: Sequence[int]
+    diverged: int
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The trials of a sweep.
+
+    Attributes:
+        rows: A dict for each trial: `trial`, `point`, its hyperparameters, `seed`, its
+            metrics that are numbers, and whether it `diverged`: whether any of its
+            metrics, curves included, is not finite.
+        curves: For each trial, its metrics that are arrays.
+        names: The hyperparameters.
+        metric: What is compared.
+        mode: `"min"` or `"max"`: which is better.
+        batch_size: How many trials were computed side by side, for each group that was
+            compiled. With the same, a repeat is the same bit for bit.
+    """
+
+    rows: Sequence[dict[str, Any]]
+    curves: Sequence[dict[str, np.ndarray]]
+    names: Sequence[str]
+    metric: str
+    mode: Mode
+    batch_size: Sequence[int]
+
+    def __len__(self) -> int:
+        """How many trials there are."""
+        return len(self.rows)
+
+    def points(self) -> list[Point]:
+        """Each point of the space over its seeds, in order."""
+        members: dict[Any, list[dict[str, Any]]] = {}
+        for row in self.rows:
+            members.setdefault(row["point"], []).append(row)
+        return [_point(rows, self.names, self.metric) for rows in members.values()]
+
+    def best(self) -> Point:
+        """The point with the best mean of the metric over its seeds.
+
+        A point of which a seed diverged is not among them; of points that went
+        unequally far, only those that went farthest are.
+
+        Raises:
+            ValueError: If every point diverged.
+        """
+        sound = [p for p in self.points() if not p.diverged]
+        if not sound:
+            raise ValueError(
+                f"best(): expected a point that did not diverge, but of all "
+                f"{len(self.points())} a trial ended in a number that is not finite. "
+                "Try smaller learning rates."
+            )
+        farthest = max(p.steps or 0 for p in sound)
+        sound = [p for p in sound if (p.steps or 0) == farthest]
+        sign = 1 if self.mode == "min" else -1
+        return min(sound, key=lambda p: sign * p.value)
+
+    def to_csv(self, path: str | Path | None = None) -> str:
+        """The rows as CSV, also written to `path` if there is one."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        return _written(text.getvalue(), path)
+
+    def to_jsonl(self, path: str | Path | None = None) -> str:
+        """A line of JSON for each trial, curves too; what is not finite is null."""
+        lines = [
+            json.dumps(
+                {
+                    **{name: _in_json(value) for name, value in row.items()},
+                    **{name: _in_json(x.tolist()) for name, x in curves.items()},
+                }
+            )
+            for row, curves in zip(self.rows, self.curves, strict=True)
+        ]
+        return _written("\n".join(lines) + "\n", path)
+
+    def to_pandas(self) -> Any:
+        """The rows as a `pandas.DataFrame`.
+
+        Raises:
+            ImportError: If pandas is not installed.
+        """
+        try:
+            import pandas  # pyright: ignore[reportMissingImports]: optional
+        except ImportError:
+            raise ImportError(
+                "to_pandas: expected pandas, which is not installed. Install it, or "
+                "use table.rows or table.to_csv()."
+            ) from None
+        return pandas.DataFrame(list(self.rows))
+
+
+def row(
+    trial: Any, metrics: Mapping[str, Any], **more: Any
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The row and the curves of a trial that returned `metrics`."""
+    arrays = {name: np.asarray(value) for name, value in metrics.items()}
+    finite = all(np.isfinite(x.astype(np.float64)).all() for x in arrays.values())
+    numbers = {name: x.item() for name, x in arrays.items() if not x.ndim}
+    columns = {
+        "trial": trial.index,
+        "point": trial.point,
+        **trial.hyperparameters,
+        "seed": trial.seed,
+        **more,
+        **numbers,
+        "diverged": not finite,
+    }
+    return columns, {name: x for name, x in arrays.items() if x.ndim}
+
+
+def _point(rows: list[dict[str, Any]], names: Sequence[str], metric: str) -> Point:
+    values = [row[metric] for row in rows]
+    diverged = sum(row["diverged"] for row in rows)
+    return Point(
+        hyperparameters={name: rows[0][name] for name in names},
+        value=math.nan if diverged else math.fsum(values) / len(values),
+        values=values,
+        trials=[row["trial"] for row in rows],
+        diverged=diverged,
+        steps=rows[0].get("steps"),
+    )
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_json(x) for x in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    plain = value is None or isinstance(value, (bool, int, float, str))
+    return value if plain else str(value)
+
+
+def _written(text: str, path: str | Path | None) -> str:
+    if path is not None:
+        Path(path).write_text(text, encoding="utf-8", newline="")
+    return text
