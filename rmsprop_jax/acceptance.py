@@ -228,22 +228,20 @@ def check_state(
 
 
 def _check_precision(state: RMSPropState, state_dtype: StateDtype) -> None:
-    """Refuse moments that rest in something else than `state_dtype` says."""
+    """Refuse moments that rest in something else than `state_dtype` says.
+
+    In fewer bits may rest what is small here, for it may be a part of an array: of
+    one that is split by `shard_map`, or of stacked layers.
+    """
     for slot in Slots._fields:
-        scales = dict(jax.tree.leaves_with_path(getattr(state, f"{slot}_scale")))
         for path, x in jax.tree.leaves_with_path(getattr(state, slot)):
-            where = jax.tree_util.keystr(path)
             got, expected = precision_of(x.dtype), state_dtype.of(slot, x.size)
-            if got != expected:
+            if got not in {expected, getattr(state_dtype, slot)}:
                 raise ValueError(
-                    f"state.{slot}{where}: expected to rest in {expected}, got {got}: "
-                    "the state was made with another state_dtype. "
-                    "convert_state(state, tx, params) stores it anew."
-                )
-            if got == "int8" and path not in scales:
-                raise ValueError(
-                    f"state.{slot}_scale{where}: expected the scale of an 8-bit code, "
-                    "got none. Restore the whole state into tx.init(params)."
+                    f"state.{slot}{jax.tree_util.keystr(path)}: expected to rest in "
+                    f"{expected}, got dtype {x.dtype.name}: the state was made with "
+                    "another state_dtype. convert_state(state, tx, params) stores it "
+                    "anew."
                 )
 
 

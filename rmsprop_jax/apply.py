@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from rmsprop_jax.rounding import random_bits, round_to_bfloat16
 
-_SALT = 3  # 0 to 2 are the slots'
+_WIDE = {"float32", "float64", "complex64", "complex128"}
 
 
 def apply_updates_stochastic(params: Any, updates: Any, count: Any) -> Any:
@@ -24,7 +24,8 @@ def apply_updates_stochastic(params: Any, updates: Any, count: Any) -> Any:
         count: The step, `state.count`: what makes the bits differ from step to step.
 
     Raises:
-        TypeError: If a parameter is float16, or `count` no integer scalar.
+        TypeError: If a parameter is of another dtype, an update complex where it is
+            not, or `count` no integer scalar.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -43,18 +44,23 @@ def apply_updates_stochastic(params: Any, updates: Any, count: Any) -> Any:
         )
 
     def add(path, theta, update):
-        if update is None:
+        if theta is None or update is None:
             return theta
         theta, update = jnp.asarray(theta), jnp.asarray(update)
-        if theta.dtype == jnp.float16:
+        where, name = jax.tree_util.keystr(path), theta.dtype.name
+        if name not in _WIDE | {"bfloat16"}:
             raise TypeError(
-                f"params{jax.tree_util.keystr(path)}: expected bfloat16 or a wider "
-                "dtype, got float16. Keep it in bfloat16, or in float32 and cast it in "
-                "the forward pass."
+                f"params{where}: expected bfloat16, float32 or wider, got {name}. Keep "
+                "it in one of those, and cast it in the forward pass."
             )
-        if theta.dtype != jnp.bfloat16:
+        if jnp.iscomplexobj(update) and not jnp.iscomplexobj(theta):
+            raise TypeError(
+                f"updates{where}: expected real numbers, as the parameter is {name}, "
+                f"got {update.dtype.name}."
+            )
+        if name in _WIDE:
             return (theta + update.astype(theta.dtype)).astype(theta.dtype)
         moved = theta.astype(jnp.float32) + update.astype(jnp.float32)
-        return round_to_bfloat16(moved, random_bits(moved.shape, count, _SALT))
+        return round_to_bfloat16(moved, random_bits(moved.shape, count, "params"))
 
     return jax.tree.map_with_path(add, params, updates, is_leaf=lambda x: x is None)

@@ -9,8 +9,8 @@ import optax
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.moments import squared
-from rmsprop_jax.resting import moments, put_moments_to_rest
-from rmsprop_jax.rule import Hyperparams
+from rmsprop_jax.resting import moments, put_moments_to_rest, stored
+from rmsprop_jax.rule import Hyperparams, Slots
 from rmsprop_jax.state import RMSPropState, find_states, map_states
 
 
@@ -52,7 +52,8 @@ def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> 
 
 
 def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
-    resting, old, new = new, moments(old), moments(new)
+    was, fresh = old, new
+    old, new = moments(was), moments(fresh)
     nu = old.nu
     if old.mu is not None and new.mu is None:
         nu = jax.tree.map(_raw, nu, old.mu)
@@ -73,7 +74,24 @@ def _converted(old: RMSPropState, new: RMSPropState) -> RMSPropState:
         trace=_slot(old.trace, new.trace),
         skipped=_slot(old.skipped, new.skipped),
     )
-    return put_moments_to_rest(converted, like=resting)
+    return _untouched(was, put_moments_to_rest(converted, like=fresh))
+
+
+def _untouched(was: RMSPropState, now: RMSPropState) -> RMSPropState:
+    """`now`, with the very bits of `was` where no precision and no meaning changed."""
+    for slot in Slots._fields:
+        if getattr(was, slot) is None or getattr(now, slot) is None:
+            continue
+        if slot == "nu" and (was.mu is None) != (now.mu is None):
+            continue
+        pairs = zip(stored(was, slot), stored(now, slot), strict=True)
+        if all(
+            (a.values.dtype, a.values.shape) == (b.values.dtype, b.values.shape)
+            for a, b in pairs
+        ):
+            names = slot, f"{slot}_scale"
+            now = now._replace(**{name: getattr(was, name) for name in names})
+    return now
 
 
 def _raw(variance: jax.Array, mu: jax.Array) -> jax.Array:

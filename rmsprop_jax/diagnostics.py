@@ -9,7 +9,7 @@ import numpy as np
 
 from rmsprop_jax.hyperparams import Sources
 from rmsprop_jax.moments import squared
-from rmsprop_jax.resting import stored
+from rmsprop_jax.resting import by_leaf
 from rmsprop_jax.rule import (
     Hyperparams,
     Rule,
@@ -141,7 +141,7 @@ def _of_state(state: RMSPropState, rule: Rule) -> dict[str, jax.Array]:
     sizes = [x.size for x in jax.tree.leaves(state.nu)]
     share = min(1.0, SAMPLE / max(sum(sizes), 1))
     rates, by_eps = [jnp.zeros(0)], [jnp.zeros(0, bool)]
-    for resting in _leaves(state):
+    for resting in by_leaf(state):
         drawn = share if rule.moment == "elementwise" else 1.0
         slots = _numbers(resting, drawn)
         for part in _real_parts(slots):
@@ -166,7 +166,7 @@ def _rates(state: RMSPropState, rule: Rule) -> Any:
         return parts[0] if len(parts) == 1 else jax.lax.complex(*parts)
 
     treedef = jax.tree.structure(state.nu)
-    return treedef.unflatten(map(of, _leaves(state)))
+    return treedef.unflatten(map(of, by_leaf(state)))
 
 
 def _rate(
@@ -180,15 +180,6 @@ def _rate(
     rate = alpha / d
     half = jnp.sqrt(2 * h.eps) if eps_is_inside(rule, slots) else 2 * h.eps
     return rate, (d <= half) & (h.eps > 0)
-
-
-def _leaves(state: RMSPropState) -> list[tuple[Any, ...]]:
-    count = len(jax.tree.leaves(state.nu))
-    columns = [
-        [None] * count if getattr(state, slot) is None else stored(state, slot)
-        for slot in Slots._fields
-    ]
-    return list(zip(*columns, strict=True))
 
 
 def _numbers(resting: tuple[Any, ...], share: float = 1) -> Slots:

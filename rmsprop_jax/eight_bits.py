@@ -24,7 +24,7 @@ they shrink 1 000 times; `sparse`: 2 % are not 0; `heavy`: scales over 10 decade
     heavy      .71, 0 %, 1.2×                            .72, .2 %, 1.4×
 
 Below the window, 29 octaves of ν or 4.3 decades of gradient beneath the largest of
-its row, updates are too small: that is `heavy`.
+its row, updates are too small: that is `heavy`. Cells left blank were not run.
 """
 
 from typing import NamedTuple
@@ -113,10 +113,24 @@ def encode(
         >>> decode(*nu, SQUARE)[:2], decode(*nu, SQUARE)[2] > 0
         (Array([4., 1.], dtype=float32), Array(True, dtype=bool))
     """
-    x = jnp.where(jnp.isfinite(x), x, decode(codes, scale, layout))
+    x = jnp.where(jnp.isfinite(x), _underived(x), decode(codes, scale, layout))
     _, last_largest = _unpack(scale)
     new_scale = _pack(last_largest, _largest_exponent(x))
     return Code(_codes(x, last_largest, bits, layout), new_scale)
+
+
+@jax.custom_jvp
+def _underived(x: jax.Array) -> jax.Array:
+    return x
+
+
+@_underived.defjvp
+def _refuse(primals, tangents):
+    del primals, tangents
+    raise TypeError(
+        "state_dtype='int8': expected a state in 'bfloat16' or None to differentiate "
+        "through; 8-bit codes are integers and have no derivative."
+    )
 
 
 def decode(codes: jax.Array, scale: jax.Array, layout: Layout) -> jax.Array:

@@ -27,29 +27,57 @@ def put_moments_to_rest(state: RMSPropState, like: RMSPropState) -> RMSPropState
         if getattr(state, slot) is not None:
             numbers, treedef = jax.tree.flatten(getattr(state, slot))
             rested = [
-                put_to_rest(jnp.asarray(x), slot, old.precision)
+                _nearest(jnp.asarray(x), slot, old)
                 for x, old in zip(numbers, stored(like, slot), strict=True)
             ]
-            trees |= as_trees(slot, rested, treedef)
+            coded = getattr(like, f"{slot}_scale") is not None
+            trees |= as_trees(slot, rested, treedef, coded=coded)
     return state._replace(**trees)
+
+
+def _nearest(x: jax.Array, slot: str, like: Resting) -> Resting:
+    rested = put_to_rest(x, slot, like.precision)
+    return Resting(rested.values.astype(like.values.dtype), rested.scale)
 
 
 def stored(state: RMSPropState, slot: str) -> list[Resting]:
     """The arrays of a slot, each with its scale, in the tree's order.
 
     The state may be wrapped, as `nnx.Optimizer` does it with every array.
+
+    Raises:
+        ValueError: If the scale of an 8-bit code is gone.
     """
     scales = dict(jax.tree.leaves_with_path(getattr(state, f"{slot}_scale")))
-    return [
-        Resting(jnp.asarray(leaf), scales.get(path))
-        for path, leaf in jax.tree.leaves_with_path(getattr(state, slot))
+    leaves = []
+    for path, leaf in jax.tree.leaves_with_path(getattr(state, slot)):
+        one = Resting(jnp.asarray(leaf), scales.get(path))
+        if one.precision == "int8" and one.scale is None:
+            raise ValueError(
+                f"state.{slot}_scale{jax.tree_util.keystr(path)}: expected the scale "
+                "of an 8-bit code, got none. Restore the whole state, into "
+                "tx.init(params) of the transformation that made it; convert_state "
+                "comes after."
+            )
+        leaves.append(one)
+    return leaves
+
+
+def by_leaf(state: RMSPropState) -> list[tuple[Any, ...]]:
+    """What rests of nu, mu and trace, a tuple for each leaf; `None` is no slot."""
+    count = len(jax.tree.leaves(state.nu))
+    columns = [
+        [None] * count if getattr(state, slot) is None else stored(state, slot)
+        for slot in Slots._fields
     ]
+    return list(zip(*columns, strict=True))
 
 
-def as_trees(slot: str, leaves: list[Resting], treedef: Any) -> dict[str, Any]:
-    """The fields of a slot: its arrays, and their scales if any has one."""
+def as_trees(
+    slot: str, leaves: list[Resting], treedef: Any, *, coded: bool
+) -> dict[str, Any]:
+    """The fields of a slot: its arrays, and if it is `coded` their scales."""
     scales = [x.scale for x in leaves]
-    coded = any(scale is not None for scale in scales)
     return {
         slot: treedef.unflatten(x.values for x in leaves),
         f"{slot}_scale": treedef.unflatten(scales) if coded else None,

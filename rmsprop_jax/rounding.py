@@ -5,14 +5,20 @@ Below one unit in the last place, rounding to nearest loses every change: a bflo
 distance from below loses none on average.
 """
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 
+What = Literal["nu", "mu", "trace", "params"]
 
-def random_bits(shape: tuple[int, ...], count: jax.Array, salt: int) -> jax.Array:
+_SALT = {"nu": 0, "mu": 1, "trace": 2, "params": 3}
+
+
+def random_bits(shape: tuple[int, ...], count: jax.Array, what: What) -> jax.Array:
     """32 random bits for each element: a hash of its index that walks with the step.
 
-        bits = hash(index, salt, ⌊t / 256⌋) + t / golden ratio        (modulo 1)
+        bits = hash(index, what, ⌊t / 256⌋) + t / golden ratio        (modulo 1)
 
     Uniform over elements and over steps; and the steps of one element are spread
     evenly, better than by chance: what one rounds up the next rounds down. Fewer
@@ -20,22 +26,26 @@ def random_bits(shape: tuple[int, ...], count: jax.Array, salt: int) -> jax.Arra
 
     No key to keep and nothing in memory, for XLA fuses it into what uses it. The bits
     of an array do not depend on how it is sharded under `jit`; under `shard_map` each
-    shard counts its elements from 0.
+    shard counts its elements from 0. Arrays of one shape get the same bits, and so one
+    kernel.
 
     Args:
         shape: Of the array to round.
         count: The step, t.
-        salt: Tells apart what is rounded in the same step, 0 to 3.
+        what: What is rounded: each draws bits of its own.
     """
     t, golden = count.astype(jnp.uint32), jnp.uint32(0x9E3779B9)
     # The step is hashed before the two are added: hash(index ^ step) would draw the
     # same set of numbers at every step, each from another element, and be biased.
-    seed = _hash((t >> 8) * jnp.uint32(4) + jnp.uint32(salt))
+    seed = _hash((t >> 8) * jnp.uint32(4) + jnp.uint32(_SALT[what]))
     return _hash(_index(shape) * golden + seed) + t * golden
 
 
+@jax.custom_jvp
 def round_to_bfloat16(x: jax.Array, bits: jax.Array) -> jax.Array:
     """`x` in bfloat16, rounded up or down at random; infinities and NaN stay.
+
+    Its derivative is that of its mean, 1.
 
     Args:
         x: float32.
@@ -46,6 +56,11 @@ def round_to_bfloat16(x: jax.Array, bits: jax.Array) -> jax.Array:
     rounded = jax.lax.bitcast_convert_type(pattern, jnp.float32)
     # Of a NaN the carry could make a zero.
     return jnp.where(jnp.isnan(x), x, rounded).astype(jnp.bfloat16)
+
+
+@round_to_bfloat16.defjvp
+def _straight_through(primals, tangents):
+    return round_to_bfloat16(*primals), tangents[0].astype(jnp.bfloat16)
 
 
 def _hash(x: jax.Array) -> jax.Array:

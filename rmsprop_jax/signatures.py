@@ -137,7 +137,9 @@ SIGNATURES: dict[str, Signature] = {
         unread=("min_8bit_size", "block_wise", "is_paged"),
         refused=_TORCH
         | {
-            "optim_bits": Refusal(32, "leave it out: the moments are float32 here."),
+            "optim_bits": Refusal(
+                32, "leave it out; the 8-bit form is rmsprop(state_dtype='int8')."
+            ),
             "percentile_clipping": Refusal(
                 100, f"put a clip such as optax.clip_by_global_norm(c) {_BEFORE}"
             ),

@@ -28,7 +28,7 @@ class RMSPropState(NamedTuple):
     mu: Any = None  # running mean, if centered
     trace: Any = None  # m, if there is momentum; grows along −Δ
     skipped: jax.Array | None = None  # steps skipped, if skip_nonfinite
-    nu_scale: Any = None  # of 8-bit codes in `nu`: a byte for each row, else None
+    nu_scale: Any = None  # of 8-bit codes in `nu`: two bytes for each row, else None
     mu_scale: Any = None
     trace_scale: Any = None
 

@@ -23,7 +23,7 @@ _WHY = {
 class StateDtype(NamedTuple):
     """What each slot rests in; arrays of less than `min_size` elements in float32.
 
-    That is the wider of float32 and the parameter's own dtype.
+    "float32" is the parameter's own dtype if that is wider.
     """
 
     nu: Precision = "float32"
@@ -43,7 +43,6 @@ def resolve_state_dtype(
 
     Args:
         state_dtype: One dtype for all slots, or a dict of some; `None` is float32.
-        min_size: Below how many elements an array stays in float32.
         min_size: Arrays of fewer elements rest in float32; `None` is 4096.
         absent: The slots that there are not, and the argument that each would need.
 
@@ -94,7 +93,7 @@ def _precision(name: str, given: Any) -> Any:
     try:
         array = isinstance(given, (jax.Array, np.ndarray, np.generic))
         known = None if array else jnp.dtype(given).name
-    except TypeError:
+    except (TypeError, ValueError):
         known = None
     if known is None:
         raise TypeError(

@@ -17,7 +17,6 @@ from rmsprop_jax.rounding import random_bits, round_to_bfloat16
 
 Precision = Literal["float32", "bfloat16", "int8"]
 
-_SALT = {"nu": 0, "mu": 1, "trace": 2}
 _LAYOUT = {"nu": eight_bits.SQUARE, "mu": eight_bits.MEAN, "trace": eight_bits.TRACE}
 
 
@@ -50,7 +49,7 @@ def working_dtype(*dtypes: Any) -> np.dtype:
         return jnp.result_type(jnp.float32, *wide)
 
 
-def read(resting: Resting, slot: str) -> jax.Array:
+def read(resting: Resting, slot: Any) -> jax.Array:
     """The moment, in float32 or wider."""
     match resting.precision:
         case "int8":
@@ -60,7 +59,7 @@ def read(resting: Resting, slot: str) -> jax.Array:
     return resting.values
 
 
-def rest(x: jax.Array, last: Resting, count: jax.Array, slot: str) -> Resting:
+def rest(x: jax.Array, last: Resting, count: jax.Array, slot: Any) -> Resting:
     """`x` in the precision of `last`, rounded at random.
 
     Args:
@@ -71,18 +70,25 @@ def rest(x: jax.Array, last: Resting, count: jax.Array, slot: str) -> Resting:
     """
     if last.precision == "float32":
         return Resting(x)
-    x, bits = x.astype(jnp.float32), random_bits(x.shape, count, _SALT[slot])
+    x, bits = _as_float32(x), random_bits(x.shape, count, slot)
     if last.precision == "bfloat16":
         return Resting(round_to_bfloat16(x, bits))
     return Resting(*eight_bits.encode(x, *last, bits, _LAYOUT[slot]))
 
 
-def put_to_rest(x: jax.Array, slot: str, precision: Precision) -> Resting:
+def put_to_rest(x: jax.Array, slot: Any, precision: Precision) -> Resting:
     """`x`, a start or a moment that rested otherwise, rounded to nearest."""
     match precision:
         case "int8":
-            x = x.astype(jnp.float32)
-            return Resting(*eight_bits.first(x, _LAYOUT[slot]))
+            return Resting(*eight_bits.first(_as_float32(x), _LAYOUT[slot]))
         case "bfloat16":
-            return Resting(x.astype(jnp.bfloat16))
+            return Resting(_as_float32(x).astype(jnp.bfloat16))
     return Resting(x)
+
+
+def _as_float32(x: jax.Array) -> jax.Array:
+    if x.dtype == jnp.float32:
+        return x
+    # A float64 beyond the range would be infinite, for ever. Half: it may round up.
+    most = (jnp.finfo(jnp.float32).max / 2).astype(x.dtype)
+    return jnp.clip(x, -most, most).astype(jnp.float32)

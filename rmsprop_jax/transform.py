@@ -104,6 +104,8 @@ def rmsprop(
             bytes) or `"int8"` (a quarter), rounded at random, or a dict by slot,
             `{"nu": "int8", "trace": "bfloat16"}`. The step itself always computes in
             the wider of float32 and the parameter's own dtype; `None` stores that.
+            Fewer bits have float32's range. Under `shard_map`, `"int8"` needs rows of
+            128 and more, whole on a device; under `jit`, nothing.
         state_dtype_min_size: Arrays of fewer elements, 4096 if not given, rest in
             float32 all the same.
         skip_nonfinite: Skip a step, whole, in which a g·g or a hyperparameter is not
@@ -259,4 +261,13 @@ def _at_rest(
     absent = {} if rule.centered else {"mu": "centered=True"}
     if given["momentum"] is None:
         absent["trace"] = "momentum"
-    return resolve_state_dtype(state_dtype, min_size, absent)
+    at_rest = resolve_state_dtype(state_dtype, min_size, absent)
+    corrected = rule.centered and rule.bias_correction
+    if corrected and at_rest.mu == "int8" and given["variance_floor"] is None:
+        raise ValueError(
+            f"state_dtype={state_dtype!r}: expected mu in 'bfloat16' or 'float32' "
+            "beside centered=True and bias_correction=True: after one step the "
+            "variance is 0, and a mean of eight bits too far off. Pass a dict, such as "
+            "{'nu': 'int8', 'mu': 'bfloat16'}, or a variance_floor."
+        )
+    return at_rest

@@ -22,7 +22,7 @@ from rmsprop_jax.acceptance import (
     parameters,
 )
 from rmsprop_jax.moments import Moment
-from rmsprop_jax.resting import as_trees, stored
+from rmsprop_jax.resting import as_trees, by_leaf
 from rmsprop_jax.rule import Hyperparams, Rule, Slots, step
 from rmsprop_jax.skip import AxisName, keep_if_finite
 from rmsprop_jax.state import RMSPropState
@@ -104,7 +104,8 @@ def over_tree(
                 _put_to_rest(_full(x, number, dtype, moment), slot, state_dtype, path)
                 for (path, x), dtype in zip(leaves, dtypes, strict=True)
             ]
-            return as_trees(slot, put, treedef)
+            coded = getattr(state_dtype, slot) == "int8"
+            return as_trees(slot, put, treedef, coded=coded)
 
         one_nu_each = reals if rule.complex_form == "modulus" else working
         return RMSPropState(
@@ -132,8 +133,8 @@ def over_tree(
         h = hp.current(given, state.hyperparams, state.count)
         without_decay = h._replace(weight_decay=None)
         moves, kept = [], {slot: [] for slot in Slots._fields}
-        for g, theta, decays_here, *old in zip(
-            grads, points, decayed, *_by_leaf(state, treedef), strict=True
+        for g, theta, decays_here, old in zip(
+            grads, points, decayed, by_leaf(state), strict=True
         ):
             moved, put = _step_on_leaf(
                 g,
@@ -150,8 +151,10 @@ def over_tree(
 
         new_state = state._replace(count=count, hyperparams=h)
         for slot, leaves in kept.items():
-            if leaves:
-                new_state = new_state._replace(**as_trees(slot, leaves, treedef))
+            if getattr(state, slot) is not None:
+                coded = getattr(state, f"{slot}_scale") is not None
+                trees = as_trees(slot, leaves, treedef, coded=coded)
+                new_state = new_state._replace(**trees)
         stepped = treedef.unflatten(moves), new_state
         if skip_nonfinite:
             return keep_if_finite(updates, stepped, state, axis_name)
@@ -165,7 +168,7 @@ def over_tree(
 @partial(jax.jit, static_argnames="rule")
 def _step_on_leaf(
     g: jax.Array,
-    old: list[Any],
+    old: tuple[Any, ...],
     hyperparams: Hyperparams,
     count: jax.Array,
     theta: jax.Array | None,
@@ -210,7 +213,7 @@ def _put_to_rest(
     return put_to_rest(x, slot, precision)
 
 
-def _compute_in(g: jax.Array, old: list[Resting | None]) -> np.dtype:
+def _compute_in(g: jax.Array, old: tuple[Any, ...]) -> np.dtype:
     """The widest of float32 and the slots' dtypes; with g's, if one is narrow."""
     slots = [x.values.dtype for x in old if x is not None]
     narrow = any(dtype.itemsize < 4 for dtype in slots)
@@ -218,7 +221,7 @@ def _compute_in(g: jax.Array, old: list[Resting | None]) -> np.dtype:
     return working_dtype(dtype, jnp.complex64) if jnp.iscomplexobj(g) else dtype
 
 
-def _read(old: list[Any], dtype: Any) -> Slots:
+def _read(old: tuple[Any, ...], dtype: Any) -> Slots:
     """The slots as numbers: those that rest in less, in the real part of `dtype`."""
     real = jnp.finfo(dtype).dtype
 
@@ -228,13 +231,3 @@ def _read(old: list[Any], dtype: Any) -> Slots:
         return x.values if x.precision == "float32" else read(x, slot).astype(real)
 
     return Slots(*map(number, Slots._fields, old))
-
-
-def _by_leaf(state: RMSPropState, treedef: Any) -> list[list[Any]]:
-    """What rests of nu, mu and trace, as lists over the leaves."""
-    return [
-        [None] * treedef.num_leaves
-        if getattr(state, slot) is None
-        else stored(state, slot)
-        for slot in Slots._fields
-    ]

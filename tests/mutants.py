@@ -149,8 +149,8 @@ MUTANTS = [
     Mutant("bfloat16 is rounded to nearest", "rounding.py",
            "pattern + (bits >> 16)", "pattern + jnp.uint32(0x8000)",
            "test_rounding.py"),
-    Mutant("all slots draw the same bits", "storage.py",
-           '"mu": 1, "trace": 2}', '"mu": 0, "trace": 0}',
+    Mutant("all slots draw the same bits", "rounding.py",
+           '"mu": 1, "trace": 2,', '"mu": 0, "trace": 0,',
            "test_state_dtype_wrapped.py::"
            "test_each_slot_is_rounded_by_bits_of_its_own"),
     Mutant("a small array rests in few bits", "state_dtype.py",

@@ -189,6 +189,13 @@ WRONG = [
     ({"state_dtype": {"m": "int8"}}, ValueError, "state_dtype['m']: ", "nu, mu, trace"),
     ({"state_dtype": {"mu": "int8"}}, ValueError, "state_dtype['mu']=", "centered"),
     ({"state_dtype": {"trace": "int8"}}, ValueError, "state_dtype['trace'", "momentum"),
+    ({"state_dtype": {"nu": {"w": "int8"}}}, TypeError, "state_dtype['nu']=", "dict"),
+    (
+        {"state_dtype": "int8", "centered": True, "bias_correction": True},
+        ValueError,
+        "state_dtype='int8': ",
+        "variance_floor",
+    ),
     ({"state_dtype_min_size": -1}, ValueError, "state_dtype_min_size=-1: ", "4096"),
     ({"state_dtype_min_size": 0.5}, TypeError, "state_dtype_min_size=0.5: ", "4096"),
     ({"state_dtype_min_size": True}, TypeError, "state_dtype_min_size=True: ", "4096"),

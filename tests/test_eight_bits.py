@@ -34,7 +34,9 @@ def stored_often(x, code, layout):
     """The mean of 1 024 encodings of `x`, each decoded, and the largest and least."""
 
     def once(count):
-        return decode(*encode(x, *code, random_bits(x.shape, count, 0), layout), layout)
+        return decode(
+            *encode(x, *code, random_bits(x.shape, count, "nu"), layout), layout
+        )
 
     each = jax.lax.map(once, jnp.arange(1024))
     return each.mean(0), each.max(0), each.min(0)
@@ -129,7 +131,7 @@ def test_the_largest_numbers_stay_finite(layout):
     x = jnp.full(ROWS, jnp.finfo(jnp.float32).max)
     code = zeros(layout)
     for count in range(3):
-        code = encode(x, *code, random_bits(ROWS, jnp.asarray(count), 0), layout)
+        code = encode(x, *code, random_bits(ROWS, jnp.asarray(count), "nu"), layout)
         assert jnp.isfinite(decode(*code, layout)).all()
     assert (decode(*code, layout) >= x / 2.01).all()
 
@@ -184,7 +186,7 @@ def test_a_row_does_not_see_its_neighbours(layout):
 @each_layout
 def test_vmap_makes_the_same_codes_and_every_platform_compiles_them(layout):
     x, code = magnitudes(12), first(magnitudes(10), layout)
-    bits = random_bits(ROWS, jnp.asarray(1), 0)
+    bits = random_bits(ROWS, jnp.asarray(1), "nu")
     whole = encode(x, *code, bits, layout)
     mapped = jax.vmap(partial(encode, layout=layout))(x, *code, bits)
     np.testing.assert_array_equal(mapped.codes, whole.codes)
@@ -199,7 +201,7 @@ def test_compiling_writes_out_no_number_of_four_bytes():
 
     def step(codes, scale, g):
         nu = 0.9 * decode(codes, scale, SQUARE) + 0.1 * g * g
-        bits = random_bits(g.shape, jnp.asarray(1), 0)
+        bits = random_bits(g.shape, jnp.asarray(1), "nu")
         return g / jnp.sqrt(nu), encode(nu, codes, scale, bits, SQUARE)
 
     g = jnp.ones((256, 512))

@@ -30,7 +30,7 @@ def compare(grads, decay, flaws):
         count, g = now
         nu, wanted = update(nu, g)
         fresh, got = update(decode(*stored, SQUARE), g)
-        bits = random_bits(g.shape, count, 0)
+        bits = random_bits(g.shape, count, "nu")
         bits = jnp.where(flaws["nearest"], jnp.uint32(2**31), bits)
         codes, scale = encode(fresh, *stored, bits, SQUARE)
         codes = jnp.where(flaws["no floor"] & (codes == 1), 0, codes)

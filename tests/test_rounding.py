@@ -12,17 +12,13 @@ from rmsprop_jax.rounding import random_bits, round_to_bfloat16
 STEPS = jnp.arange(1, 4001, dtype=jnp.int32)
 
 
-def uniform(shape, count, salt=0):
-    return np.asarray(random_bits(shape, count, salt)) / 2**32
-
-
 def correlation(a, b):
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
-def over_steps(n, salt=0):
+def over_steps(n, what="nu"):
     """Steps × elements, in [0, 1)."""
-    return uniform_of(jax.vmap(lambda count: random_bits((n,), count, salt))(STEPS))
+    return uniform_of(jax.vmap(lambda count: random_bits((n,), count, what))(STEPS))
 
 
 def uniform_of(bits):
@@ -48,7 +44,7 @@ def test_bits_do_not_correlate_with_their_neighbours():
     assert abs(correlation(u[:, 1:], u[:, :-1])) < bound
     assert abs(correlation(u[1:, 1:], u[:-1, :-1])) < bound
     assert abs(correlation(u[1:, :-1], u[:-1, 1:])) < bound
-    assert abs(correlation(u, over_steps(256, salt=1))) < bound
+    assert abs(correlation(u, over_steps(256, "mu"))) < bound
     # Nor with those of the stretch of 256 steps before.
     assert abs(correlation(u[256:], u[:-256])) < bound
 
@@ -85,7 +81,7 @@ def test_bits_are_the_same_sharded_or_not(spec):
     placed = NamedSharding(mesh, PartitionSpec(*spec))
 
     def bits(count):
-        return random_bits((64, 32), count, 1)
+        return random_bits((64, 32), count, "mu")
 
     sharded = jax.jit(bits, out_shardings=placed)(jnp.int32(7))
     assert sharded.sharding == placed
@@ -94,7 +90,7 @@ def test_bits_are_the_same_sharded_or_not(spec):
 
 def test_bfloat16_is_one_of_its_neighbours_and_right_in_the_mean():
     x = jnp.array([1.001, -1.001, 3e-30, 1 + 2**-8, 250.3], jnp.float32)
-    bits = jax.vmap(lambda count: random_bits(x.shape, count, 0))(STEPS)
+    bits = jax.vmap(lambda count: random_bits(x.shape, count, "nu"))(STEPS)
     rounded = np.asarray(jax.vmap(lambda b: round_to_bfloat16(x, b))(bits), np.float64)
     spacing = np.asarray(2.0 ** (np.floor(np.log2(np.abs(x))) - 7), np.float64)
     exact = np.asarray(x, np.float64)
@@ -135,6 +131,7 @@ def test_small_steps_reach_bfloat16_parameters_only_if_rounded_at_random():
 
 
 def test_wider_parameters_are_updated_as_by_optax():
+    assert apply_updates_stochastic(None, jnp.ones(2), 1) is None
     params = {"a": jnp.ones(3), "b": None, "c": jnp.ones(2, jnp.complex64)}
     updates = {"a": jnp.full(3, 1e-9, jnp.bfloat16), "b": None, "c": None}
     new = apply_updates_stochastic(params, updates, jnp.int32(1))
@@ -144,9 +141,19 @@ def test_wider_parameters_are_updated_as_by_optax():
     assert new["c"] is params["c"]
 
 
-def test_float16_parameters_and_a_count_that_is_none_are_refused():
-    with pytest.raises(TypeError, match=r"params\['a'\]: expected bfloat16.*float16"):
-        apply_updates_stochastic({"a": jnp.ones(2, jnp.float16)}, {"a": jnp.ones(2)}, 1)
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.float8_e4m3fn, jnp.int32])
+def test_parameters_of_other_dtypes_are_refused(dtype):
+    name = jnp.dtype(dtype).name
+    with pytest.raises(TypeError, match=rf"params\['a'\]: expected bfloat16.*{name}"):
+        apply_updates_stochastic({"a": jnp.ones(2, dtype)}, {"a": jnp.ones(2)}, 1)
+
+
+def test_a_complex_update_of_a_real_parameter_is_refused():
+    with pytest.raises(TypeError, match="updates: expected real numbers"):
+        apply_updates_stochastic(jnp.ones(2), jnp.ones(2, jnp.complex64), 1)
+
+
+def test_a_count_that_is_none_is_refused():
     for count in (1.0, jnp.ones(2, jnp.int32)):
         with pytest.raises(TypeError, match="count: expected an integer scalar"):
             apply_updates_stochastic(jnp.ones(2), jnp.ones(2), count)

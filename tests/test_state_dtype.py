@@ -165,13 +165,6 @@ def test_a_state_of_another_precision_is_refused_with_the_way_out(made, used):
     run(tx, 1, state=convert_state(state, tx, PARAMS))
 
 
-def test_a_codes_scale_that_is_gone_is_refused():
-    tx = rmsprop(1e-3, state_dtype="int8")
-    state = tx.init(PARAMS)._replace(nu_scale=None)
-    with pytest.raises(ValueError, match=r"state\.nu_scale\['w'\]: expected"):
-        tx.update(gradients(0), state)
-
-
 def test_nan_never_enters_a_code():
     tx = rmsprop(1e-3, state_dtype="int8", **FULL)
     _, state = run(tx, 3)
