@@ -23,6 +23,7 @@ SAME = {
         RATE, dialect="torch", decay=0.95, eps=1e-3, centered=True
     ),
     "--momentum 0.5 --nesterov": lambda: rj.rmsprop(RATE, momentum=0.5, nesterov=True),
+    "--decay 0 --eps 0": lambda: rj.rmsprop(RATE, decay=0.0, eps=0.0),
     "--momentum 0": lambda: rj.rmsprop(RATE, momentum=0.0),
     "--momentum 0.5 --cautious True": lambda: rj.rmsprop(
         RATE, momentum=0.5, cautious=True

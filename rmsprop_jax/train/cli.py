@@ -13,8 +13,14 @@ COMMANDS = {
     "evaluate": "judge a saved run on every test example",
     "predict": "say what a saved run sees in image files",
     "compare": "compare optimizers: tune each alike, then train by several seeds",
+    "sweep": "try many hyperparameters of RMSProp, compiled once",
+    "range-test": "find the learning rates that a training can bear",
 }
-_MODULES = {"train": "training_command"}
+_MODULES = {
+    "train": "training_command",
+    "sweep": "sweeps.sweep",
+    "range-test": "sweeps.range_test",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

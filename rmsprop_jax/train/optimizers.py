@@ -132,7 +132,7 @@ def _rmsprop(config: Config, pace: Pace, learning_rate: Any) -> rj.RMSProp:
     options = {
         name: getattr(c, name)
         for name in [*_RMSPROP, *_SHARED, "weight_decay", "weight_decay_form"]
-        if getattr(c, name) not in (None, False)
+        if getattr(c, name) is not None and getattr(c, name) is not False
     }
     if config.schedule.decay_schedule != "constant":
         rj.rmsprop(1e-3, **options)  # Or an unknown dialect would be a KeyError.

@@ -1,0 +1,178 @@
+"""Sweeps from the command line, on a few of the digits' steps."""
+
+import json
+import math
+import shlex
+import signal
+import subprocess
+
+import pytest
+from train_runs import command
+
+from rmsprop_jax.train import cli
+from rmsprop_jax.train.settings import resolve
+from rmsprop_jax.train.sweeps.command import training_command
+from rmsprop_jax.train.sweeps.ground import ground
+from rmsprop_jax.train.sweeps.sweep import base, parse
+from rmsprop_jax.train.tasks import TASKS
+from rmsprop_jax.train.training import Training, means
+from rmsprop_jax.train.training_command import parse as parse_training
+
+SMALL = ["--task", "linear", "--epochs", "2", "--no-pictures"]
+
+HALVING = ["--epochs", "3", "--budget", "9", "--seeds", "2", "--halving"]
+HALVING += ["--at-once", "1"]
+
+
+def swept(folder, *arguments):
+    """The exit status, and the rows of the sweep."""
+    status = cli.main(["sweep", *SMALL, "--run", str(folder), *arguments])
+    lines = (folder / "trials.jsonl").read_text().splitlines()
+    return status, [json.loads(line) for line in lines]
+
+
+def result(folder):
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def halved(tmp_path_factory):
+    """A search by halving, whole, and what it kept."""
+    folder = tmp_path_factory.mktemp("halved")
+    return (*swept(folder, *HALVING), folder)
+
+
+def test_halving_goes_on_with_the_best_third(halved):
+    status, rows, _ = halved
+    assert status == 0
+    steps = sorted({row["steps"] for row in rows})
+    counts = [sum(row["steps"] == n for row in rows) for n in steps]
+    assert counts == [12, 4, 2]
+    assert [len(row["curve/validation/loss"]) for row in rows] == [
+        row["steps"] // steps[0] for row in rows
+    ]
+
+
+def test_the_best_point_is_the_lowest_mean_on_held_out_examples(halved):
+    _, rows, folder = halved
+    last = [row for row in rows if row["steps"] == max(r["steps"] for r in rows)]
+    mean = math.fsum(row["validation/loss"] for row in last) / len(last)
+    assert result(folder)["best"]["validation/loss"] == pytest.approx(mean)
+
+
+def test_a_finished_sweep_says_the_same_again(halved, capsys):
+    *_, folder = halved
+    before = (folder / "trials.jsonl").read_text()
+    assert cli.main(["sweep", "--run", str(folder), "--resume"]) == 0
+    assert "goes on: 100% is done" in capsys.readouterr().out
+    assert (folder / "trials.jsonl").read_text() == before
+
+
+def test_what_diverged_is_said_and_never_best(tmp_path, capsys):
+    choices = ["--learning-rate", "1e38,1e-2", "--momentum", "0.9", "--decay", "0.9"]
+    status, rows = swept(tmp_path, *choices)
+    assert status == 0
+    assert [row["diverged"] for row in rows] == [True, False]
+    said = capsys.readouterr().out
+    assert "1/2  learning rate 1e+38  decay 0.9  momentum 0.9: diverged" in said
+    assert "1 of 2 trials diverged." in said
+    assert result(tmp_path)["best"]["learning_rate"] == 1e-2
+
+
+def test_a_sweep_without_a_survivor_exits_with_1(tmp_path, capsys):
+    choices = ["--learning-rate", "1e38", "--momentum", "0.9", "--decay", "0.9"]
+    assert swept(tmp_path, *choices)[0] == 1
+    assert result(tmp_path)["best"] is None
+    assert "Try smaller learning rates" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_words_are_compiled_apart(tmp_path):
+    choices = ["--learning-rate", "1e-2", "--decay", "0.9", "--quiet"]
+    words = ["--dialect", "optax,tf1", "--centered", "true,false"]
+    _, rows = swept(tmp_path, *choices, *words)
+    losses = {row["validation/loss"] for row in rows}
+    assert len(rows) == 4
+    assert len(losses) == 4
+
+
+def test_the_line_that_trains_the_best_is_understood():
+    asked = parse(["--task", "digits", "--hidden", "16", "--clip-norm", "1"])
+    base_ = ground(base(asked), holds_out=True)
+    point = {"learning_rate": 0.1 / 3, "decay": 0.9, "nesterov": True}
+    point |= {"momentum": 0.5, "centered": False, "dialect": "keras"}
+    program, name, *words = shlex.split(training_command(base_, point))
+    assert (program, name) == ("rmsprop-jax", "train")
+    config = resolve(parse_training(words), "digits", TASKS["digits"].model)
+    chosen, learning = config.optimizer, config.learning
+    assert chosen.learning_rate == pytest.approx(0.1 / 3, rel=1e-6)
+    assert (chosen.dialect, chosen.nesterov, chosen.centered) == ("keras", True, False)
+    assert (chosen.momentum, chosen.clip_norm, chosen.decay) == (0.5, 1.0, 0.9)
+    assert (learning.model, learning.hidden, learning.epochs) == ("mlp", 16, 20)
+    assert learning.validation == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["mlp", "strong"])
+def test_a_trial_is_the_training_that_train_would_make(tmp_path, model):
+    common = f"--task digits --model {model} --epochs 2 --validation 239"
+    common += " --learning-rate 1e-3 --decay 0.99 --momentum 0.9 --eps 1e-4 --seed 3"
+    arguments = [*common.split(), "--no-pictures", "--quiet"]
+    asked = [*arguments, "--seeds", "2", "--run", str(tmp_path)]
+    assert cli.main(["sweep", *asked]) == 0
+    row = json.loads((tmp_path / "trials.jsonl").read_text().splitlines()[1])
+    assert row["seed"] == 4
+    config = parse_training([*arguments, "--devices", "1"])
+    one = Training(resolve(config, "digits", model), TASKS["digits"])
+    state, per_epoch = one.start(4), one.pace.steps_per_epoch
+    for epoch in range(2):
+        state = one.advance(state, epoch * per_epoch, (epoch + 1) * per_epoch, 4)
+        theirs = means(one.evaluate(state, "validation").totals)["loss"]
+        assert row["curve/validation/loss"][epoch] == pytest.approx(theirs, rel=1e-4)
+        theirs = means(state.epoch)["loss"]
+        assert row["curve/train/loss"][epoch] == pytest.approx(theirs, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_to_the_same_end(halved, tmp_path):
+    _, rows, whole = halved
+    line = command("sweep", *SMALL, *HALVING, "--run", tmp_path)
+    with subprocess.Popen(**line, stdout=subprocess.PIPE) as process:
+        for said in process.stdout:
+            if said.startswith("rung 1/"):
+                break
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "result.json").exists()
+    again = subprocess.run(
+        **command("sweep", "--run", tmp_path, "--resume"),
+        capture_output=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    assert "goes on: " in again.stdout
+    assert "rung 1/" not in again.stdout
+    ended = (tmp_path / "trials.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in ended] == rows
+    assert result(tmp_path) == result(whole)
+
+
+@pytest.mark.slow
+def test_a_sweep_of_whole_runs_repeats_no_trial_that_is_kept(tmp_path):
+    asked = ["--learning-rate", "1e-4:1e-1:log", "--budget", "60", "--at-once", "1"]
+    line = command("sweep", *SMALL, "--epochs", "200", *asked, "--run", tmp_path)
+    with subprocess.Popen(**line, stdout=subprocess.PIPE) as process:
+        for said in process.stdout:
+            if said.startswith(" 1/60  "):  # The first is written at once.
+                break
+        process.send_signal(signal.SIGKILL)
+    again = subprocess.run(
+        **command("sweep", "--run", tmp_path, "--resume"),
+        capture_output=True,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    made = again.stdout.count("/60  ")
+    assert 0 < made < 60
+    rows = (tmp_path / "trials.jsonl").read_text().splitlines()
+    assert [json.loads(line)["trial"] for line in rows] == list(range(60))
