@@ -10,7 +10,7 @@ PACKAGE = ROOT / "rmsprop_jax"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 LAYERS = [
-    {"moments", "rounding", "eight_bits"},
+    {"moments", "rounding", "eight_bits", "files"},
     {"storage", "apply"},
     {"rule"},
     {"state_dtype"},

@@ -2,14 +2,14 @@
 
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+
+from rmsprop_jax.files import write_bytes
 
 
 class Folder:
@@ -36,7 +36,7 @@ class Folder:
         """
         kept = self.settings()
         if kept is None:
-            _write(self._path / "settings.json", json.dumps(settings).encode())
+            write_bytes(self._path / "settings.json", json.dumps(settings).encode())
             return
         new = json.loads(json.dumps(settings))
         for name, value in new.items():
@@ -78,18 +78,4 @@ class Folder:
         }
         content = io.BytesIO()
         np.savez(content, **raw)
-        _write(self._path / "progress.npz", content.getvalue())
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace `path` at once."""
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+        write_bytes(self._path / "progress.npz", content.getvalue())

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import tyro
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
-from rmsprop_jax.train.files import write_text
 
 # What may differ when a comparison goes on: every run in it says what it was itself.
 _MAY_DIFFER = {

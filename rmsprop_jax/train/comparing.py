@@ -9,12 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.train import compare as asking
 from rmsprop_jax.train import comparison_table
 from rmsprop_jax.train.comparison_plan import Plan, planned
 from rmsprop_jax.train.comparison_table import Outcome, choose
 from rmsprop_jax.train.contenders import Contender
-from rmsprop_jax.train.files import write_text
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.ledger import Ledger, Row
 from rmsprop_jax.train.loop import TrainState

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from rmsprop_jax.train.files import write_text
+from rmsprop_jax.files import write_text
 
 Tasks = Literal["auto", "mnist", "fashion-mnist", "digits", "linear"]
 Models = Literal["linear", "mlp", "cnn", "strong"]

@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.files import write_text
 
 # What may differ when a run goes on: where it runs and what it shows, not the rows.
 _MAY_DIFFER = {f.name for f in dataclasses.fields(options.Running)} - {"log_every"} | {

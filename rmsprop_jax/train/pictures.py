@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rmsprop_jax.train.files import write_bytes
+from rmsprop_jax.files import write_bytes
 
 INK, QUIET, FAINT = "#222222", "#666666", "#DDDDDD"
 BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#C74E00", "#008A63", "#E69F00"

@@ -14,7 +14,7 @@ from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Any
 
-from rmsprop_jax.train.files import write_bytes
+from rmsprop_jax.files import write_bytes
 
 NONFINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.sweeping.rates import RateRange, range_test
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.augmentation import augment
-from rmsprop_jax.train.files import write_text
 from rmsprop_jax.train.optimizers import optimizer
 from rmsprop_jax.train.status import loss_text
 from rmsprop_jax.train.sweeps import range_test as asking

@@ -4,11 +4,11 @@ import json
 from contextlib import nullcontext
 from typing import Any
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.halving import halving
 from rmsprop_jax.sweeping.sweep import sweep
 from rmsprop_jax.sweeping.table import Table
-from rmsprop_jax.train.files import write_text
 from rmsprop_jax.train.status import duration, flow
 from rmsprop_jax.train.sweeps import sweep as asking
 from rmsprop_jax.train.sweeps.command import training_command

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import tyro
 
+from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
-from rmsprop_jax.train.files import write_text
 
 # What may differ when a sweep goes on: where it lies and what it shows.
 _MAY_DIFFER = {"data_dir", "run", "resume", "quiet", "pictures"}
