@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import export
 
 from rmsprop_jax import eight_bits
 from rmsprop_jax.eight_bits import MEAN, MIN_ROW, SQUARE, TRACE
@@ -192,7 +193,7 @@ def test_vmap_makes_the_same_codes_and_every_platform_compiles_them(layout):
     np.testing.assert_array_equal(mapped.codes, whole.codes)
     np.testing.assert_array_equal(mapped.scale, whole.scale)
     platforms = ("cpu", "cuda", "rocm", "tpu")
-    exported = jax.export.export(encode, platforms=platforms)(x, *code, bits, layout)
+    exported = export.export(encode, platforms=platforms)(x, *code, bits, layout)
     assert exported.platforms == platforms
 
 

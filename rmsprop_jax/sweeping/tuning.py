@@ -116,7 +116,7 @@ def tune(
             continue
         updates, state = tx.update(slopes, state)
         size = scale * (1 - turn / rounds)
-        free = optax.apply_updates(free, jax.tree.map(lambda x: size * x, updates))  # noqa: B023
+        free = optax.apply_updates(free, optax.tree.scale(size, updates))
     assert best is not None
     chosen = {name: value for name, value in best.items() if name != "value"}
     return Tuned(chosen, lowest, path)
