@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
-from rmsprop_jax.train.augmentation import augment
+from rmsprop_jax.train.tasks.augmentation import augment
 
 SIDE = 21
 MIDDLE = slice(6, 15)  # what no map of these tests takes from beyond the edge

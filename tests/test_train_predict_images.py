@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rmsprop_jax.train import image_files, row_files
 from rmsprop_jax.train.data import digits
+from rmsprop_jax.train.tasks import image_files, row_files
 
 
 def stroke(height=300, width=200, top=60, left=80, tall=120, wide=30):

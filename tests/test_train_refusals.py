@@ -19,7 +19,7 @@ def checked(text):
     config = parse(text.split())
     settings.check(config)
     task = TASKS[config.learning.task]
-    settings.check_task(config, task.headline, task.input_shape)
+    settings.check_task(config, task)
     settings.check_pace(settings.resolve(config, task.name, task.model))
 
 
@@ -35,7 +35,7 @@ def checked(text):
             "--label-smoothing 0.1: it says nothing",
         ),
         ("--task linear --shift 2", "--shift 2.0: it says nothing for --task linear"),
-        ("--task linear --model cnn", "--model cnn: it takes images"),
+        ("--task linear --model cnn", "--model cnn: it does not take"),
         (
             "--task digits --data-dir x",
             "--data-dir x: it says nothing for --task digits",
@@ -59,7 +59,7 @@ def test_an_option_that_means_nothing_here_is_refused(text, words):
 def test_what_has_been_resolved_passes_again(task, model):
     config = settings.resolve(parse(["--task", task, "--model", model]), task, model)
     settings.check(config)
-    settings.check_task(config, TASKS[task].headline, TASKS[task].input_shape)
+    settings.check_task(config, TASKS[task])
 
 
 @pytest.fixture(scope="module")

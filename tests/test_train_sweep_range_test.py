@@ -30,7 +30,7 @@ def never(*_, **__):
         (["--nesterov"], "expected momentum too"),
         (["--hidden", "0"], "--hidden 0: expected 1 or more"),
         (["--batch-size", "2000"], "--batch-size 2000: there are 1437"),
-        (["--task", "linear", "--model", "cnn"], "--model cnn: it takes images"),
+        (["--task", "linear", "--model", "cnn"], "--model cnn: it does not take"),
     ],
 )
 def test_a_wrong_option_is_refused_before_anything_is_compiled(

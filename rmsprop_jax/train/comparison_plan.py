@@ -13,7 +13,8 @@ from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.contenders import Contender, contenders, rates
 from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.optimizers import Pace, optimizer
-from rmsprop_jax.train.tasks import TASKS, Task
+from rmsprop_jax.train.tasks import TASKS
+from rmsprop_jax.train.tasks.task import Task
 
 _EPOCHS = {"mnist": 5, "fashion-mnist": 5}
 _OTHER_EPOCHS = 20
@@ -76,8 +77,7 @@ def planned(asked: Compare) -> Plan:
     if asked.epochs is None:
         epochs = _EPOCHS.get(task.name, _OTHER_EPOCHS)
         config = options.replace(config, epochs=epochs)
-    model = "mlp" if task.classes is not None else task.model
-    config = settings.resolve(config, task.name, model)
+    config = settings.resolve(config, task.name, task.small_model)
     data = task.load(config.learning.data_dir)
     task = dataclasses.replace(task, load=lambda _: data)
     count = len(next(iter(data.train.values())))

@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         result["classes"] = _by_class(test["label"], answers, classes)
     print(json.dumps(result) if asked.json else _text(result, saved, asked.checkpoint))
     if asked.pictures is not None:
-        _draw(asked.pictures, test, answers, confidence, classes)
+        saved.task.draw(asked.pictures, test, answers, confidence)
     return 0
 
 
@@ -108,16 +108,3 @@ def _table(rows: list[dict], unit: str) -> list[str]:
         said = f"{row['taken_for']}, {times}" if row["times"] else "-"
         lines.append(f"{row['class']:{width}}  {row['tested']:7,}  {found:>8}  {said}")
     return lines
-
-
-def _draw(folder: Path, test: Any, answers: Any, confidence: Any, classes: Any) -> None:
-    from rmsprop_jax.train import pictures
-
-    if classes is None:
-        pictures.fit(test["y"], answers, folder / "fit.png")
-        return
-    labels = test["label"]
-    pictures.confusion(labels, answers, classes, folder / "confusion.png")
-    pictures.mistakes(
-        test["image"], labels, answers, confidence, folder / "mistakes.png", classes
-    )

@@ -85,12 +85,11 @@ def _watched(folder: Folder) -> AbstractContextManager:
 def summary(result: dict[str, Any]) -> str:
     """The result in a sentence or two."""
     name = f"{result['task']}, {result['model']}, {result['optimizer']}"
+    tested = f"{result['tested']:,} test {TASKS[result['task']].unit}"
     if "test/accuracy" in result:
-        said = (
-            f"{100 * result['test/accuracy']:.2f} % of {result['tested']:,} test images"
-        )
+        said = f"{100 * result['test/accuracy']:.2f} % of {tested}"
     else:
-        said = f"test loss {result['test/loss']:.4g} over {result['tested']:,} rows"
+        said = f"test loss {result['test/loss']:.4g} over {tested}"
     text = f"{name}: {said} after {result['epochs']} epochs, {result['seconds']:.1f} s"
     if result["target_accuracy"] is not None:
         reached = result["reached"]
@@ -116,7 +115,7 @@ def _resolved(config: Config) -> tuple[Config, list[str]]:
         config = options.replace(config, task=choice.task, data_dir=choice.data_dir)
         said.append(choice.line)
     task = TASKS[config.learning.task]
-    settings.check_task(config, task.headline, task.input_shape)
+    settings.check_task(config, task)
     config = settings.resolve(config, task.name, task.model)
     settings.check_pace(config)
     return config, said
@@ -167,20 +166,12 @@ def _result(
 
 
 def _draw(training: Training, folder: Folder, evaluation: Evaluation) -> None:
-    from rmsprop_jax.train import curves, pictures
+    from rmsprop_jax.train import curves
     from rmsprop_jax.train.records import read
 
     curves.curves(read(folder.metrics), folder.path / "curves.png")
-    test, task = training.data["test"], training.task
-    answers, confidence = (np.asarray(x) for x in evaluation.answers)
-    if task.classes is None:
-        pictures.fit(test["y"].reshape(-1), answers, folder.path / "fit.png")
-        return
-    labels, path = test["label"], folder.path
-    pictures.confusion(labels, answers, task.classes, path / "confusion.png")
-    pictures.mistakes(
-        test["image"], labels, answers, confidence, path / "mistakes.png", task.classes
-    )
+    said = (np.asarray(x) for x in evaluation.answers)
+    training.task.draw(folder.path, training.data["test"], *said)
 
 
 def _use_cache(folder: Path | None) -> None:

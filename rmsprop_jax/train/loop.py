@@ -15,9 +15,8 @@ from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
 import rmsprop_jax as rj
-from rmsprop_jax.train.augmentation import augment
 from rmsprop_jax.train.optimizers import Made, skipped
-from rmsprop_jax.train.tasks import Answers, Batch, Task
+from rmsprop_jax.train.tasks.task import Answers, Augment, Batch, Task
 
 Totals = Mapping[str, tuple[jax.Array, jax.Array]]
 
@@ -74,8 +73,7 @@ class Loop:
         accumulate: Parts in which a batch's gradient is computed.
         ema: Decay of the running average of the weights; 0 for none.
         label_smoothing: See `Task.losses`.
-        shift: Augmentation, in pixels.
-        rotate: Augmentation, in degrees.
+        augment: Key, what the model would see → what it sees in training; or `None`.
         skip_nonfinite: Whether totals leave out losses that are not finite.
     """
 
@@ -88,8 +86,7 @@ class Loop:
     accumulate: int = 1
     ema: float = 0.0
     label_smoothing: float = 0.0
-    shift: float = 0.0
-    rotate: float = 0.0
+    augment: Augment | None = None
     skip_nonfinite: bool = False
 
     def init(self, seed: jax.Array, learning_rate: jax.Array) -> TrainState:
@@ -158,7 +155,7 @@ class Loop:
 
         none = jax.tree.map(jnp.zeros_like, state.epoch)
         totals, answers = jax.lax.scan(part, none, jnp.arange(0, count, size))
-        answers = jax.tree.map(lambda x: x.reshape(-1)[:count], answers)
+        answers = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], answers)
         rule = self.optimizer(state.peak).rule
         said = {} if rule is None else rj.metrics(state.opt_state, rule)
         skips = skipped(state.opt_state)
@@ -204,8 +201,8 @@ class Loop:
         def loss_of(params, stats, part, key):
             augmentation, dropout = jax.random.split(key)
             x = self.task.inputs(part)
-            if self.shift or self.rotate:
-                x = augment(augmentation, x, shift=self.shift, rotate=self.rotate)
+            if self.augment is not None:
+                x = self.augment(augmentation, x)
             outputs, stats = self._outputs(params, stats, x, dropout)
             losses = self.task.losses(outputs, part, self.label_smoothing)
             return losses.mean(), (self.task.measures(outputs, part), stats)

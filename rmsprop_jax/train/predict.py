@@ -1,7 +1,6 @@
 """`rmsprop-jax predict`: what the model of a saved run sees in files."""
 
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,61 +45,32 @@ def main(arguments: Sequence[str]) -> int:
     import numpy as np
 
     from rmsprop_jax.train.saved import SavedRun
+    from rmsprop_jax.train.tasks.task import Reading
 
     saved = SavedRun(asked.run, asked.checkpoint, count=1)
-    found = [_examples(path, saved.task, asked) for path in asked.files]
-    parts = [part for part in found if not isinstance(part, Exception)]
-    outputs = iter(
-        saved.outputs(_batch(np.concatenate(parts), saved.task)) if parts else ()
-    )
+    reading = Reading(asked.invert, asked.seen)
+    found = [_examples(path, saved.task, reading) for path in asked.files]
+    parts = [part[0] for part in found if not isinstance(part, Exception)]
+    joined = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in (parts[0] if parts else ())
+    }
+    outputs = iter(saved.outputs(joined) if parts else ())
     for path, part in zip(asked.files, found, strict=True):
         if isinstance(part, Exception):
             _refuse(path, part, asked.json)
             continue
-        for number in range(len(part)):
-            name = str(path) if saved.task.classes else f"{path}, row {number + 1}"
-            answer = _answer(next(outputs), saved.task.classes)
-            print(_line(name, answer, asked.json))
+        for name in part[1]:
+            print(_line(name, saved.task.said(next(outputs)), asked.json))
     return 1 if len(parts) < len(found) else 0
 
 
-def _examples(path: Path, task: Any, asked: Predict) -> Any:
-    """Of one file, as an array; or what is wrong with it."""
-    from rmsprop_jax.train import image_files, row_files
-
+def _examples(path: Path, task: Any, reading: Any) -> Any:
+    """Of one file, with their names; or what is wrong with it."""
     try:
-        if task.classes is None:
-            return row_files.read(path, task.input_shape[-1])
-        image = image_files.read(path, task.name, asked.invert)
+        return task.examples(path, reading)
     except (ValueError, OSError) as error:
         return error
-    if asked.seen is not None:
-        asked.seen.mkdir(parents=True, exist_ok=True)
-        image_files.picture_of(image).save(asked.seen / f"{path.stem}.png")
-    return image[None]
-
-
-def _batch(examples: Any, task: Any) -> dict[str, Any]:
-    import numpy as np
-
-    # The loss, which nobody asks for here, is of these labels.
-    if task.classes is None:
-        return {"x": examples, "y": np.zeros((len(examples), 1), np.float32)}
-    return {"image": examples, "label": np.zeros(len(examples), np.int32)}
-
-
-def _answer(outputs: Any, classes: tuple[str, ...] | None) -> dict[str, Any]:
-    if classes is None:
-        return {"answer": float(outputs[0])}
-    highest = max(outputs)
-    weights = [math.exp(float(x - highest)) for x in outputs]
-    shares = {
-        name: weight / sum(weights)
-        for name, weight in zip(classes, weights, strict=True)
-    }
-    # Of equals the first, as `argmax` has it.
-    answer = max(shares, key=lambda name: shares[name])
-    return {"answer": answer, "confidence": shares[answer], "shares": shares}
 
 
 def _line(name: str, answer: dict[str, Any], as_json: bool) -> str:

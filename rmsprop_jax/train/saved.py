@@ -18,7 +18,8 @@ from rmsprop_jax.train.checkpoints import restored
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.loop import Evaluation, Loop, TrainState
 from rmsprop_jax.train.optimizers import Pace
-from rmsprop_jax.train.tasks import TASKS, Task
+from rmsprop_jax.train.tasks import TASKS
+from rmsprop_jax.train.tasks.task import Task
 from rmsprop_jax.train.training import loop_of
 
 Arrays = Mapping[str, np.ndarray]
@@ -69,10 +70,10 @@ class SavedRun:
         return self._run(self._loop, data)
 
     def outputs(self, data: Arrays) -> np.ndarray:
-        """What the model gives for every example, of shape (examples, outputs)."""
-        task = dataclasses.replace(self.task, answers=lambda outputs: tuple(outputs.T))
+        """What the model gives for every example, the examples along the first axis."""
+        task = dataclasses.replace(self.task, answers=lambda outputs: outputs)
         said = self._run(dataclasses.replace(self._loop, task=task), data)
-        return np.stack([np.asarray(column) for column in said.answers], axis=1)
+        return np.asarray(said.answers)
 
     def _run(self, loop: Loop, data: Arrays) -> Evaluation:
         shardings = jax.tree.map(lambda _: self._everywhere, self._state)

@@ -2,9 +2,13 @@
 
 import dataclasses
 import math
+from typing import TYPE_CHECKING
 
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
+
+if TYPE_CHECKING:
+    from rmsprop_jax.train.tasks.task import Task
 
 _PLAIN = {
     "epochs": 10,
@@ -101,38 +105,33 @@ def check(config: Config) -> None:
         raise ValueError("--resume: expected --run FOLDER too, the run to go on with.")
 
 
-def check_task(config: Config, headline: str, shape: tuple[int, ...]) -> None:
+def check_task(config: Config, task: "Task") -> None:
     """Refuse options that say nothing for this task and model, before `resolve`.
 
     Raises:
         ValueError: Naming the option, its value and the way out.
     """
-    given, task = options.values(config), config.learning.task
-    idle = []
-    if headline != "accuracy":
-        idle += [("target_accuracy", None), ("label_smoothing", 0.0)]
-    if len(shape) != 3:
-        idle += [("shift", 0.0), ("rotate", 0.0)]
-    if task in ("digits", "linear"):
-        idle.append(("data_dir", None))
-    for name, nothing in idle:
-        if given[name] not in (None, nothing):
+    given, model = options.values(config), config.learning.model
+    for name in task.idle:
+        # 0 is what the option is where it says nothing.
+        if given[name] is not None and given[name] != _PLAIN.get(name):
             raise ValueError(
                 f"{options.flag(name)} {given[name]}: it says nothing for --task "
-                f"{task}; leave it out."
+                f"{task.name}; leave it out."
             )
-    if given["hidden"] is not None and given["model"] not in (None, "mlp", "cnn"):
+    if given["hidden"] is not None and model not in (None, "mlp", "cnn"):
         raise ValueError(
-            f"--hidden {given['hidden']}: --model {given['model']} has no hidden layer "
+            f"--hidden {given['hidden']}: --model {model} has no hidden layer "
             "of that kind; it is for mlp and cnn."
         )
-    if given["model"] in ("cnn", "strong") and len(shape) != 3:
+    if model is not None and model not in task.models:
         raise ValueError(
-            f"--model {given['model']}: it takes images, which --task {task} has not; "
-            "linear and mlp take anything."
+            f"--model {model}: it does not take the {task.unit} of --task {task.name}; "
+            f"expected {', '.join(task.models[:-1])} or {task.models[-1]}."
         )
-    if given["shift"] is not None and len(shape) == 3 and given["shift"] > shape[0] / 2:
-        raise _unexpected("shift", given["shift"], f"at most half of {shape[0]} pixels")
+    side = task.input_shape[0]
+    if given["shift"] is not None and given["shift"] > side / 2:
+        raise _unexpected("shift", given["shift"], f"at most half of {side} pixels")
 
 
 def check_pace(config: Config) -> None:

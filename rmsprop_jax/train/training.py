@@ -12,7 +12,7 @@ from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.loop import Evaluation, Loop, TrainState
 from rmsprop_jax.train.optimizers import Pace, optimizer
 from rmsprop_jax.train.programs import programs
-from rmsprop_jax.train.tasks import Task
+from rmsprop_jax.train.tasks.task import Task
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -121,8 +121,7 @@ def loop_of(config: Config, task: Task, pace: Pace) -> Loop:
         accumulate=chosen.accumulate,
         ema=chosen.ema or 0.0,
         label_smoothing=learning.label_smoothing or 0.0,
-        shift=learning.shift or 0.0,
-        rotate=learning.rotate or 0.0,
+        augment=task.augmented(learning),
         skip_nonfinite=chosen.skip_nonfinite,
     )
 

@@ -10,7 +10,8 @@ from rmsprop_jax.train import settings
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.optimizers import Pace
-from rmsprop_jax.train.tasks import TASKS, Task
+from rmsprop_jax.train.tasks import TASKS
+from rmsprop_jax.train.tasks.task import Task
 from rmsprop_jax.train.training import Arrays, split
 
 _EPOCHS = {"mnist": 5, "fashion-mnist": 5}
@@ -53,10 +54,10 @@ def ground(config: Config, *, holds_out: bool) -> Ground:
         config = options.replace(config, task=choice.task, data_dir=choice.data_dir)
         said.append(choice.line)
     task = TASKS[config.learning.task]
-    settings.check_task(config, task.headline, task.input_shape)
+    settings.check_task(config, task)
     if config.learning.epochs is None:
         config = options.replace(config, epochs=_EPOCHS.get(task.name, _OTHER_EPOCHS))
-    config = settings.resolve(config, task.name, usual_model(task))
+    config = settings.resolve(config, task.name, task.small_model)
     settings.check_pace(config)
     data = task.load(config.learning.data_dir)
     count = len(next(iter(data.train.values())))
@@ -74,11 +75,6 @@ def ground(config: Config, *, holds_out: bool) -> Ground:
     pace = Pace((count - held_out) // size, epochs, size)
     task = dataclasses.replace(task, load=lambda _: data)
     return Ground(config, task, split(task, data, held_out), pace, said)
-
-
-def usual_model(task: Task) -> str:
-    """The model where none is asked for: trials are many, so a small one."""
-    return "mlp" if task.classes is not None else task.model
 
 
 def new_path(config: Config, purpose: str) -> Path:

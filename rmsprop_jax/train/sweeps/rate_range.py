@@ -13,7 +13,6 @@ from flax import nnx
 from rmsprop_jax.files import write_text
 from rmsprop_jax.sweeping.rates import RateRange, range_test
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train.augmentation import augment
 from rmsprop_jax.train.optimizers import optimizer
 from rmsprop_jax.train.status import loss_text
 from rmsprop_jax.train.sweeps import range_test as asking
@@ -78,17 +77,14 @@ def _tested(asked: RangeTest, base: Ground) -> RateRange:
         parts = (jax.lax.dynamic_slice_in_dim(x, step * size, size) for x in at)
         return dict(zip(data, parts, strict=True)), jax.random.fold_in(key, step)
 
+    augment = task.augmented(learning)
+
     def loss(params, batch):
         examples, key = batch
         augmentation, dropout = jax.random.split(key)
         x = task.inputs(examples)
-        if learning.shift or learning.rotate:
-            x = augment(
-                augmentation,
-                x,
-                shift=learning.shift or 0.0,
-                rotate=learning.rotate or 0.0,
-            )
+        if augment is not None:
+            x = augment(augmentation, x)
         one = nnx.merge(graphdef, params, stats)
         one.train()
         outputs = one(x, rngs=nnx.Rngs(dropout=dropout))

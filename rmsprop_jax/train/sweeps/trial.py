@@ -16,7 +16,7 @@ from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.loop import Loop, TrainState
 from rmsprop_jax.train.optimizers import Pace
-from rmsprop_jax.train.tasks import Task
+from rmsprop_jax.train.tasks.task import Task
 from rmsprop_jax.train.training import Arrays, loop_of
 
 # Live numbers replace these; they are here so that there is a place for each.
