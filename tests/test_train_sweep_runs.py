@@ -6,10 +6,13 @@ import shlex
 import signal
 import subprocess
 
+import jax
+import numpy as np
 import pytest
 from train_runs import command
 
 from rmsprop_jax.train import cli
+from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.sweeps.command import training_command
 from rmsprop_jax.train.sweeps.ground import ground
@@ -66,6 +69,23 @@ def test_a_finished_sweep_says_the_same_again(halved, capsys):
     assert cli.main(["sweep", "--run", str(folder), "--resume"]) == 0
     assert "goes on: 100% is done" in capsys.readouterr().out
     assert (folder / "trials.jsonl").read_text() == before
+
+
+@pytest.mark.skipif(jax.device_count() < 3, reason="needs three devices")
+def test_trials_are_the_same_on_one_device_and_spread_over_several(tmp_path):
+    choices = ["--learning-rate", "1e-2,1e-3,1e-4", "--decay", "0.9", "--at-once", "1"]
+    _, one = swept(tmp_path / "one", *choices, "--devices", "1")
+    _, many = swept(tmp_path / "many", *choices, "--devices", "3")
+    losses = [[row["validation/loss"] for row in rows] for rows in (one, many)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert len(set(losses[0])) == 3
+
+
+def test_a_folder_that_another_process_sweeps_in_is_refused(tmp_path, capsys):
+    with held(tmp_path, "sweeping"):
+        assert cli.main(["sweep", *SMALL, "--run", str(tmp_path)]) == 2
+    assert "another process is sweeping there" in capsys.readouterr().err
+    assert not (tmp_path / "trials.jsonl").exists()
 
 
 def test_what_diverged_is_said_and_never_best(tmp_path, capsys):

@@ -38,25 +38,36 @@ def join(running: Running) -> None:
     )
 
 
+def local(count: int | None) -> list[Any]:
+    """So many of this process's devices; all by default.
+
+    Raises:
+        ValueError: If there are fewer.
+    """
+    own = jax.local_devices()
+    wanted = len(own) if count is None else count
+    if not 1 <= wanted <= len(own):
+        raise ValueError(
+            f"--devices {wanted}: this process has {len(own)} of kind "
+            f"{own[0].platform!r}."
+        )
+    return own[:wanted]
+
+
 def mesh(running: Running, batch_size: int, parts: int = 1) -> Mesh:
     """The devices of the run along one axis, `"data"`.
 
     Raises:
         ValueError: If there are fewer than asked for, or the batch does not divide.
     """
-    local = jax.local_devices()
-    wanted = len(local) if running.devices is None else running.devices
-    if not 1 <= wanted <= len(local):
-        raise ValueError(
-            f"--devices {wanted}: this process has {len(local)} of kind "
-            f"{local[0].platform!r}."
-        )
-    if jax.process_count() > 1 and wanted != len(local):
-        raise ValueError(
-            f"--devices {wanted}: with several processes each uses all of its own, "
-            f"here {len(local)}; leave the option out."
-        )
-    devices = jax.devices() if jax.process_count() > 1 else local[:wanted]
+    devices = local(running.devices)
+    if jax.process_count() > 1:
+        if len(devices) != jax.local_device_count():
+            raise ValueError(
+                f"--devices {len(devices)}: with several processes each uses all of "
+                f"its own, here {jax.local_device_count()}; leave the option out."
+            )
+        devices = jax.devices()
     unit = parts * len(devices)
     if batch_size % unit:
         raise ValueError(

@@ -4,12 +4,15 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
+from rmsprop_jax.train.holding import held
 
 # What may differ when a run goes on: where it runs and what it shows, not the rows.
 _MAY_DIFFER = {f.name for f in dataclasses.fields(options.Running)} - {"log_every"} | {
@@ -29,7 +32,6 @@ class Folder:
         self.checkpoints = path / "checkpoints"
         self.events = path / "tensorboard"
         self.result = path / "result.json"
-        self._held: IO | None = None
 
     @property
     def holds_a_run(self) -> bool:
@@ -59,22 +61,18 @@ class Folder:
                     "another --run for a new one."
                 )
 
-    def begin(self, config: Config) -> None:
+    @contextmanager
+    def begun(self, config: Config) -> Iterator[None]:
         """Make the folder, keep others out of it, and write what the run was told.
 
         Raises:
             ValueError: As `check`, or if another process trains here.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock()
-        self.check(config)  # Somebody may have begun here since.
-        if not self.holds_a_run:
-            options.save(config, self.config)
-
-    def release(self) -> None:
-        """Let others in again."""
-        if self._held is not None:
-            self._held.close()
+        with held(self.path, "training"):
+            self.check(config)  # Somebody may have begun here since.
+            if not self.holds_a_run:
+                options.save(config, self.config)
+            yield
 
     def _check_writable(self) -> None:
         there = next(
@@ -87,24 +85,6 @@ class Folder:
                 f"--run {self.path}: expected a folder that can be written, {there} "
                 "is none. Choose another."
             )
-
-    def _lock(self) -> None:
-        """Until `release`, or the end of the process."""
-        try:
-            import fcntl
-        except ImportError:  # Windows has none.
-            return
-        self._held = (self.path / ".lock").open("w")
-        try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.release()
-            raise ValueError(
-                f"--run {self.path}: another process is training there. Wait for it, "
-                "stop it, or choose another folder."
-            ) from None
-        except OSError:  # A file system without locks.
-            return
 
     def saved_config(self) -> Config:
         """What the run was told.

@@ -23,14 +23,26 @@ from rmsprop_jax.train.watcher import Watcher
 def train(config: Config, began: float | None = None) -> dict[str, Any]:
     """Train as `config` says; what the run folder's `result.json` holds is returned.
 
+    The same as `rmsprop-jax train`: the folder is written, the progress shown, and
+    with `resume` a run that was stopped goes on, to the same weights bit for bit.
+
     Args:
         config: The run; what is `None` has the default of task and model.
         began: The `time.perf_counter()` from which seconds count; now by default.
 
     Raises:
         ValueError: If an option is wrong, or options contradict one another.
-        run.NonFiniteLoss: If the loss stopped being finite.
-        run.Interrupted: After Ctrl-C or SIGTERM; the run is saved.
+        NonFiniteLoss: If the loss stopped being finite.
+        Interrupted: After Ctrl-C or SIGTERM; the run is saved.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from rmsprop_jax.train import Learning, Running
+        >>> with TemporaryDirectory() as folder:
+        ...     running = Running(run=Path(folder, "a"), quiet=True, pictures=False)
+        ...     result = train(Config(Learning("linear", epochs=1), running=running))
+        >>> result["steps"], result["tested"]
+        (31, 200)
     """
     began = time.perf_counter() if began is None else began
     settings.check(config)
@@ -42,12 +54,8 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
     folder = Folder(path)
     folder.check(config)
     training = Training(config, TASKS[config.learning.task])
-    try:
-        if devices.is_writer():
-            folder.begin(config)
+    with folder.begun(config) if devices.is_writer() else nullcontext():
         return _fitted(training, folder, said, began)
-    finally:
-        folder.release()
 
 
 def _fitted(

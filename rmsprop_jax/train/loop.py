@@ -6,7 +6,7 @@ state after step t depends neither on the length of the chunks nor on interrupti
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -115,37 +115,36 @@ class Loop:
         data: Batch,
         seed: jax.Array,
         *,
-        shardings: TrainState,
+        shardings: TrainState | None = None,
     ) -> TrainState:
-        """Train until step `stop`, on the examples in this epoch's `order`."""
-        spread = _spread(shardings)
+        """Train until step `stop`, on the examples in this epoch's `order`.
+
+        Without `shardings` it computes where its arguments are.
+        """
 
         def step(state):
             first = state.step % self.steps_per_epoch * self.batch_size
             chosen = jax.lax.dynamic_slice(order, [first], [self.batch_size])
-            chosen = jax.lax.with_sharding_constraint(chosen, spread)
+            chosen = _placed(chosen, _spread(shardings))
             batch = {name: x[chosen] for name, x in data.items()}
             key = jax.random.fold_in(_keys(seed)[1], state.step)
             # Left to itself, XLA would spread the parameters as the state is.
-            return jax.lax.with_sharding_constraint(
-                self._step(state, batch, key), shardings
-            )
+            return _placed(self._step(state, batch, key), shardings)
 
         return jax.lax.while_loop(lambda state: state.step < stop, step, state)
 
     def evaluate(
-        self, state: TrainState, data: Batch, *, shardings: TrainState
+        self, state: TrainState, data: Batch, *, shardings: TrainState | None = None
     ) -> Evaluation:
         """Judge every example of `data`, by the averaged weights where there are."""
         params, stats = state.average or (state.params, state.stats)
         count = next(iter(data.values())).shape[0]
-        devices = _spread(shardings).mesh.size
+        spread = _spread(shardings)
+        devices = 1 if spread is None else spread.mesh.size
         size = -(-min(EVALUATION_BATCH, count) // devices) * devices
 
         def part(totals, first):
-            at = jax.lax.with_sharding_constraint(
-                first + jnp.arange(size), _spread(shardings)
-            )
+            at = _placed(first + jnp.arange(size), spread)
             batch = {name: x[jnp.minimum(at, count - 1)] for name, x in data.items()}
             outputs, _ = self._outputs(params, stats, self.task.inputs(batch), None)
             measures = self.task.measures(outputs, batch)
@@ -266,8 +265,18 @@ def _pure(model: nnx.Module, kind: type[nnx.Variable]) -> Any:
     return nnx.to_pure_dict(nnx.state(model, kind))
 
 
-def _spread(shardings: Any) -> NamedSharding:
-    return NamedSharding(shardings.step.mesh, PartitionSpec("data"))
+def _spread(shardings: TrainState | None) -> NamedSharding | None:
+    """How examples lie on the devices of a state."""
+    if shardings is None:
+        return None
+    mesh = cast(NamedSharding, shardings.step).mesh
+    return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def _placed(tree: Any, shardings: Any) -> Any:
+    if shardings is None:
+        return tree
+    return jax.lax.with_sharding_constraint(tree, shardings)
 
 
 def _zero(tree: Any) -> Any:

@@ -11,7 +11,7 @@ from rmsprop_jax.train.sweeps.ground import Ground
 
 _ALWAYS = ("task", "model", "epochs", "batch_size")
 # Where it lies, and what was held out for the sweep alone.
-_NEVER = ("validation", "run", "resume", "pictures", "quiet", "log_every")
+_NEVER = ("validation", "run", "resume", "pictures", "quiet", "log_every", "devices")
 
 
 def training_command(base: Ground, hyperparameters: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train.devices import local
 from rmsprop_jax.train.optimizers import Pace, optimizer
 from rmsprop_jax.train.sweeps import sweep as asking
 from rmsprop_jax.train.sweeps.ground import Ground, ground, new_path
@@ -23,7 +24,7 @@ _MOST_DROPS = 3
 _POINTS = 32
 _MOST_JUDGEMENTS = 30
 # Where a run is, and what it shows, stays as it was asked for.
-_NOT_FILLED = {"run", "resume", "quiet", "pictures"}
+_NOT_FILLED = {"run", "resume", "quiet", "pictures", "devices"}
 
 
 class Stage(NamedTuple):
@@ -102,6 +103,7 @@ def planned(asked: Sweep) -> Plan:
             f"{' and '.join(base.task.reported)}."
         )
     _check_optimizers(base, space)
+    local(asked.devices)
     every, stages = _stages(base.pace, points, asked)
     filled = options.values(base.config)
     names = {field.name for field in dataclasses.fields(asked)} & filled.keys()

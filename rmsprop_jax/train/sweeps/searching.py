@@ -9,6 +9,8 @@ from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.halving import halving
 from rmsprop_jax.sweeping.sweep import sweep
 from rmsprop_jax.sweeping.table import Table
+from rmsprop_jax.train.devices import local
+from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.status import duration, flow
 from rmsprop_jax.train.sweeps import sweep as asking
 from rmsprop_jax.train.sweeps.command import training_command
@@ -36,8 +38,12 @@ def search(asked: Sweep) -> tuple[bool, str]:
         ValueError: If an option is wrong, or options contradict one another.
     """
     plan = planned(asked)
-    plan.folder.mkdir(parents=True, exist_ok=True)
-    asking.save(plan.asked, plan.folder)
+    with held(plan.folder, "sweeping"):
+        asking.save(plan.asked, plan.folder)
+        return _searched(plan)
+
+
+def _searched(plan: Plan) -> tuple[bool, str]:
     table = _Search(plan).table()
     write_text(plan.folder / "trials.jsonl", table.to_jsonl())
     found, said = best(table), _words(plan, table)
@@ -73,8 +79,7 @@ class _Search:
             "metric": plan.metric,
             "mode": plan.mode,
             "batch_size": plan.asked.at_once or "auto",
-            # The trainer's loop is placed on one.
-            "devices": _first_device(),
+            "devices": local(plan.asked.devices),
             "seed": plan.asked.seed,
             "folder": plan.folder / "search",
             "report": self._report,
@@ -110,12 +115,6 @@ class _Search:
         for i, row in enumerate(rows, done - len(rows) + 1):
             eta = f"  ({duration(left)} left)" if left and i == done else ""
             say(f"{i:{len(str(trials))}}/{trials}  {_trial(plan, row)}{eta}")
-
-
-def _first_device() -> list[Any]:
-    import jax
-
-    return jax.local_devices()[:1]
 
 
 def _trial(plan: Plan, row: Row) -> str:

@@ -15,7 +15,7 @@ from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
 
 # What may differ when a sweep goes on: where it lies and what it shows.
-_MAY_DIFFER = {"data_dir", "run", "resume", "quiet", "pictures"}
+_MAY_DIFFER = {"data_dir", "run", "resume", "quiet", "pictures", "devices"}
 _PATHS = {"data_dir", "run"}
 # Of these there are texts here, and numbers in a run.
 HYPERPARAMETERS = (
@@ -62,6 +62,8 @@ class Sweep:
     """Training examples held out, to choose by; a sixth by default."""
     at_once: int | None = None
     """Trials computed side by side; by default what was faster when measured."""
+    devices: int | None = None
+    """How many of the local devices share the trials; all by default."""
     task: Tasks = "auto"
     """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
     data_dir: Path | None = None

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 import rmsprop_jax as rj
 from rmsprop_jax.hyperparams import RANGES
@@ -83,16 +82,11 @@ class TaskRun:
         data, (state, seed) = self.data, carry
         loop = self._loop(hyperparameters)
         order = self.orders[jnp.argmax(jnp.asarray(self.seeds, jnp.uint32) == seed)]
-        mesh = Mesh(np.array(jax.local_devices()[:1]), ("data",))
-        here = NamedSharding(mesh, PartitionSpec())
-        shardings = jax.tree.map(lambda _: here, state)
 
         def judged(state, i):
             stop = jnp.minimum(start + self.every * (i + 1), self.pace.total_steps)
-            state = loop.advance(
-                state, stop, order, data["train"], seed, shardings=shardings
-            )
-            held_out = loop.evaluate(state, data["validation"], shardings=shardings)
+            state = loop.advance(state, stop, order, data["train"], seed)
+            held_out = loop.evaluate(state, data["validation"])
             learned = {f"train/{k}": v / w for k, (v, w) in state.row.items()}
             totals = held_out.totals.items()
             learned |= {f"validation/{k}": v / w for k, (v, w) in totals}
