@@ -1,5 +1,24 @@
 """RMSProp for JAX and Optax, as each framework computes it.
 
+    tx = rmsprop_jax.rmsprop(1e-3, dialect="torch", momentum=0.9)
+
+- **The transformation**: `rmsprop` makes it, an `RMSProp`; `param_groups` several, with
+  other options for other parameters; `scale_by_rms` is the step without learning rate.
+- **Whose RMSProp**: `DIALECTS`, a row for each framework, each a `Dialect` with its
+  `Rule`; `like` takes a framework's own call; `explain` says what differs.
+- **Published settings**: `recipe` by name; `recipes` lists them.
+- **From and to other frameworks**: `rmsprop_jax.interop`, a module each.
+- **The state**: `RMSPropState`; its numbers are live `Hyperparams`: `set_hyperparams`
+  changes them, `reset_hyperparams` takes an edited call's, and `convert_state` takes a
+  state over when an option changed.
+- **Few bits**: `state_dtype=` of `rmsprop`; `apply_updates_stochastic` for parameters.
+- **Choosing**: `training_run` makes a run of a loss; `sweep` and `halving` try many, in
+  a space of lists, `uniform` and `log_uniform`; `range_test` finds learning rates;
+  `hypergradient` derives, and `tune` descends.
+- **Watching**: `metrics` to log; `effective_learning_rate` of each coordinate.
+- **Many devices**: `state_sharding`.
+- **A trainer** to run and to copy from: `rmsprop_jax.train`, with an extra of its own.
+
 A public name imports its module when it is first used, and JAX with it.
 """
 

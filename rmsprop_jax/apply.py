@@ -13,6 +13,8 @@ _WIDE = {"float32", "float64", "complex64", "complex128"}
 def apply_updates_stochastic(params: Any, updates: Any, count: Any) -> Any:
     """`params + updates`, bfloat16 parameters rounded up or down at random.
 
+        E[θ′] = θ + Δ
+
     A bfloat16 parameter does not see an update below 1/512 of itself: rounded to
     nearest, the sum is the parameter again, at every step. Rounded at random it moves
     as far in the mean. Wider parameters are those of `optax.apply_updates`.

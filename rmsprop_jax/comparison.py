@@ -42,7 +42,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What differs between two RMSProps; `print` it.
+    """What differs between two RMSProps; `print` it. What `explain` returns.
 
     Attributes:
         one: The name of the one.
@@ -93,6 +93,8 @@ def explain(
 ) -> Explanation:
     """Why `other` does not do what `one` does, and what makes it.
 
+        ‖Δ′ − Δ‖ / ‖Δ‖                         of the first step; of the way of 100
+
     Both run from the same point on the same gradients, with a learning rate that
     falls to a tenth half-way; then `one` again and again, with one difference at a
     time taken over from `other`. The figures hold for gradients of this scale, and
@@ -102,8 +104,8 @@ def explain(
         one: A key of `DIALECTS`, a `Dialect`, or a mapping of the arguments of
             `rmsprop` that this side alone has, `"dialect"` among them.
         other: Likewise.
-        gradient_scale: Root mean square of the gradients, beside parameters of about
-            1. The smaller they are, the more ε and ν₀ matter.
+        gradient_scale: Root mean square of the gradients, beside that of the
+            parameters, about 1. The smaller it is, the more ε and ν₀ matter.
         learning_rate: α of both. By default each dialect's own, or the other's where
             one demands it.
         **arguments: Further arguments of `rmsprop` for both sides: hyperparameters,

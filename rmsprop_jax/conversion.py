@@ -18,10 +18,25 @@ def reset_hyperparams(state: Any, tx: optax.GradientTransformation, params: Any)
     """`state` with the hyperparameters that `tx` would start with.
 
     For a restored run whose settings were edited: the moments and counters stay, the
-    numbers in the constructor call win.
+    numbers in the constructor call win. Without it the state's do, silently.
+
+    Args:
+        state: What was restored.
+        tx: The transformation as it is built now.
+        params: The parameters; only shapes and dtypes matter.
 
     Raises:
         ValueError: If `tx` keeps other slots than `state`; see `convert_state`.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> params, edited = jnp.zeros(2), rmsprop(0.5)
+        >>> state = rmsprop(0.25).init(params)      # restored, say
+        >>> float(edited.update(params, state)[1].hyperparams.learning_rate)
+        0.25
+        >>> state = reset_hyperparams(state, edited, params)
+        >>> float(state.hyperparams.learning_rate)
+        0.5
     """
 
     def reset(old, new):
@@ -33,10 +48,12 @@ def reset_hyperparams(state: Any, tx: optax.GradientTransformation, params: Any)
 def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> Any:
     """`state` as `tx` wants it, after an option of the transformation changed.
 
+        ν = variance + μ²                      (a centered state, uncentered)
+        E‖g‖² = Σ E[g²]                        (moment="tensor")
+
     What both have is kept, moments, counters and hyperparameters; what only `tx` has
-    starts as `tx.init` would; what only `state` has is dropped. A centered state
-    (ν − μ², μ) and an uncentered one (ν) become each other. For `moment="tensor"` ν
-    is added up: E‖g‖² is the sum of all E[g²], in which a ν₀ counts for each element.
+    starts as `tx.init` would; what only `state` has is dropped. An uncentered state
+    becomes a centered one with μ = 0. In a sum, a ν₀ counts for each element.
     For another `state_dtype` the moments are stored anew, rounded to nearest.
 
     Args:
@@ -47,6 +64,15 @@ def convert_state(state: Any, tx: optax.GradientTransformation, params: Any) -> 
     Raises:
         ValueError: If `tx` keeps another number of states or arrays, or one ν for each
             element where `state` has one for the array: it cannot be told apart.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> g, tx = jnp.array([2.0]), rmsprop(0.1, decay=0.75, centered=True)
+        >>> _, state = tx.update(g, tx.init(g))
+        >>> state.nu, state.mu
+        (Array([0.75], dtype=float32), Array([0.5], dtype=float32))
+        >>> convert_state(state, rmsprop(0.1, decay=0.75), g).nu    # 0.75 + 0.5²
+        Array([1.], dtype=float32)
     """
     return _beside_fresh(_converted, state, tx, params)
 

@@ -83,10 +83,11 @@ def metrics(
 
 
 def effective_learning_rate(state: Any, rule: Rules) -> Any:
-    """α / denominator of every coordinate, after the latest step: a tree like `nu`.
+    """What the gradient was multiplied by in the latest step: a tree like `nu`.
 
-    By this the gradient is multiplied, momentum aside. A coordinate whose
-    denominator is 0 does not move: 0.
+        α / √(ν + ε)      or     α / (√ν + ε)
+
+    Of every coordinate, momentum aside. One whose denominator is 0 does not move: 0.
 
     Args:
         state: A state that holds an RMSProp state.
@@ -95,6 +96,13 @@ def effective_learning_rate(state: Any, rule: Rules) -> Any:
 
     Raises:
         ValueError: As `metrics`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, g = rmsprop(0.1, decay=0.75, eps=0.0), jnp.array([2.0, 4.0, 0.0])
+        >>> effective_learning_rate(tx.update(g, tx.init(g))[1], tx.rule)
+        Array([0.1 , 0.05, 0.  ], dtype=float32)
     """
     found = _with_rules(state, rule)
     trees = {label: _rates(one, its_rule) for label, (one, its_rule) in found.items()}

@@ -19,13 +19,18 @@ class Dialect:
         learning_rate: Default, or `None` where the framework demands one.
         decay: Default ρ.
         eps: Default ε.
+        names: Our argument names → the framework's.
+        source: Where the arithmetic was read: file, version, lines.
         momentum: Default β; 0 keeps no trace.
         weight_decay: Default λ; 0 is none.
         keeps_trace: Whether the trace exists even at momentum 0.
         momentum_needs_centered: Whether momentum is ignored there if not centered.
         refuses: Arguments that the framework refuses or ignores → what it does.
-        names: Our argument names → the framework's.
-        source: Where the arithmetic was read: file, version, lines.
+
+    Example:
+        >>> own = replace(DIALECTS["torch"], rule=Rule("inside", "in_trace", "coupled"))
+        >>> own.eps, own.rule == DIALECTS["torch"].rule
+        (1e-08, False)
     """
 
     rule: Rule
@@ -291,3 +296,4 @@ DIALECTS: dict[str, Dialect] = {
         source="Tieleman & Hinton (2012), Lecture 6e, COURSERA (transcript)",
     ),
 }
+"""Name → `Dialect`: what `dialect=` of `rmsprop` may be."""

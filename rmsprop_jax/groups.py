@@ -18,7 +18,10 @@ DEFAULT = "default"
 
 
 class ParamGroups(optax.GradientTransformationExtraArgs):
-    """An Optax transformation that knows each group's rule and can list its leaves."""
+    """An Optax transformation that knows each group's rule and can list its leaves.
+
+    What `param_groups` returns.
+    """
 
     @property
     def rules(self) -> dict[str, Rule]:

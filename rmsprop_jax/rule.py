@@ -42,6 +42,13 @@ class Rule:
             divides it by one running |g|².
         float32_hyperparams: Names that are rounded to float32 before use, ρ before
             1 − ρ is formed.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> rmsprop(0.1).rule == rmsprop(0.1, dialect="torch").rule
+        False
+        >>> rmsprop(0.1, dialect="torch").rule.eps_placement
+        'outside'
     """
 
     eps_placement: EpsPlacement
@@ -62,7 +69,21 @@ class Hyperparams(NamedTuple):
     """The numbers of one step, scalars all; `None` is what the rule goes without.
 
     1 − ρ and not ρ: it is the weight of every gradient, and float32(0.9999) has lost
-    one part in 6 000 of it.
+    one part in 6 000 of it. To change one, `set_hyperparams`, which checks it.
+
+    Attributes:
+        learning_rate: α; `None` in `scale_by_rms`.
+        one_minus_decay: 1 − ρ.
+        eps: ε.
+        momentum: β.
+        weight_decay: λ.
+        variance_floor: f.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> h = rmsprop(1e-3, decay=0.9999).init(jnp.zeros(2)).hyperparams
+        >>> float(h.one_minus_decay), h.momentum
+        (9.999999747378752e-05, None)
     """
 
     learning_rate: jax.Array | None

@@ -33,6 +33,15 @@ def state_sharding(
     Raises:
         ValueError: If the mesh has no such axis, or a moment no parameter's path.
         TypeError: If a sharding names no mesh.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, mesh = rmsprop(1e-3), jax.make_mesh((1,), ("data",))
+        >>> shapes = jax.eval_shape(tx.init, {"w": jax.numpy.zeros((4, 2))})
+        >>> on_all = NamedSharding(mesh, PartitionSpec())
+        >>> laid = state_sharding(on_all, shapes, zero_axis="data")
+        >>> laid.nu["w"].spec[0], laid.count.spec == PartitionSpec()
+        ('data', True)
     """
     by_path = {
         _keys(path): sharding

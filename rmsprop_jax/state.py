@@ -19,16 +19,36 @@ class RMSPropState(NamedTuple):
     rest. A hyperparameter that was given as a number lives here and is read at every
     update: a restored state wins over the numbers in an edited call to `rmsprop`.
     `reset_hyperparams` takes those.
+
+    Attributes:
+        count: Steps made; skipped ones are not among them.
+        hyperparams: Those of the latest step.
+        sources: Who owns each of them; without leaves.
+        nu: Running second moment; beside a `mu`, running variance.
+        mu: Running mean, if centered.
+        trace: m, if there is momentum; grows along −Δ.
+        skipped: Steps skipped, if `skip_nonfinite`.
+        nu_scale: Of 8-bit codes in `nu`: two bytes for each row.
+        mu_scale: Of those in `mu`.
+        trace_scale: Of those in `trace`.
+
+    Example:
+        >>> import jax.numpy as jnp, optax
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, g = rmsprop(0.1, decay=0.75), jnp.array([2.0])
+        >>> _, state = optax.chain(tx).update(g, optax.chain(tx).init(g))
+        >>> optax.tree.get(state, "nu"), optax.tree.get(state, "trace")
+        (Array([1.], dtype=float32), None)
     """
 
-    count: jax.Array  # steps made; skipped ones are not among them
-    hyperparams: Hyperparams  # those of the latest step
+    count: jax.Array
+    hyperparams: Hyperparams
     sources: Sources
-    nu: Any  # running second moment, or running variance beside a `mu`
-    mu: Any = None  # running mean, if centered
-    trace: Any = None  # m, if there is momentum; grows along −Δ
-    skipped: jax.Array | None = None  # steps skipped, if skip_nonfinite
-    nu_scale: Any = None  # of 8-bit codes in `nu`: two bytes for each row, else None
+    nu: Any
+    mu: Any = None
+    trace: Any = None
+    skipped: jax.Array | None = None
+    nu_scale: Any = None
     mu_scale: Any = None
     trace_scale: Any = None
 

@@ -33,7 +33,17 @@ Decaying = Callable[[Any], list[bool]]
 
 
 class RMSProp(optax.GradientTransformationExtraArgs):
-    """An Optax transformation (`init, update = tx`) that also carries its `rule`."""
+    """An Optax transformation (`init, update = tx`) that also carries its `rule`.
+
+    What `rmsprop`, `like` and `recipe` return. Inside `optax.chain` the rule is out of
+    sight: keep it, for `metrics(state, rule)`.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> tx = rmsprop(0.1, momentum=0.9)
+        >>> tx.rule.lr_placement, hasattr(optax.chain(tx), "rule")
+        ('in_trace', False)
+    """
 
     def __new__(
         cls,

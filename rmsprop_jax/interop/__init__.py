@@ -1,7 +1,15 @@
 """Optimizers of other frameworks, with what they remember: one module each.
 
-`rmsprop_jax.interop.torch.load(...)` and so on. A module imports its framework when
-one of its functions needs it.
+    tx, state = rmsprop_jax.interop.torch.load("optimizer.pt", params, names=names)
+
+- `torch`: torch, timm, stable-baselines3 and bitsandbytes; `keras`: Keras 3, tf_keras
+  and legacy tf.keras; `tf1`: TensorFlow 1; `optax`: `optax.rmsprop`.
+- `layout`: how their tensors lie, where names do not tell.
+- `snapshot`: what is between, for a framework that is none of these.
+
+Each framework's `load` gives the transformation that goes on as theirs would have, and
+its state; `dump` is the way back. What does not fit is refused. A module imports its
+framework when one of its functions needs it.
 """
 
 from importlib import import_module

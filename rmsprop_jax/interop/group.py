@@ -21,7 +21,11 @@ class Group:
 
     Attributes:
         options: Arguments of `rmsprop`, "dialect" and "learning_rate" among them.
-        paths: Our leaves, such as "conv/kernel"; see `leaf_path`.
+        paths: Our leaves, such as "conv/kernel".
+
+    Example:
+        >>> Group({"learning_rate": 0.1, "dialect": "torch"}, ("w",)).decay
+        0.99
     """
 
     options: dict[str, Any]

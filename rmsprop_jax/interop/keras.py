@@ -13,6 +13,7 @@ import numpy as np
 import optax
 
 from rmsprop_jax.interop.agreement import check_agreement
+from rmsprop_jax.interop.keras_settings import check_outside, groups, steps_made
 from rmsprop_jax.interop.keras_state import (
     KerasState,
     array_of,
@@ -21,21 +22,11 @@ from rmsprop_jax.interop.keras_state import (
 )
 from rmsprop_jax.interop.matching import Layouts, Names, Place, match
 from rmsprop_jax.interop.paths import Rules, leaf_path, leaves
-from rmsprop_jax.interop.snapshot import Group, Snapshot, extract, install
+from rmsprop_jax.interop.snapshot import Snapshot, extract, install
+
+__all__ = ["assign", "dump", "load", "params"]
 
 Pair = tuple[optax.GradientTransformation, Any]
-
-# Settings of Keras' optimizers that are no part of RMSProp, and what does the same.
-_OUTSIDE = {
-    "clipnorm": "clip the norm of each gradient",
-    "clipvalue": "optax.clip",
-    "global_clipnorm": "optax.clip_by_global_norm",
-    "use_ema": "optax.params_ema",
-    "loss_scale_factor": "leave the factor out of the loss",
-    "gradient_accumulation_steps": "optax.MultiSteps",
-    "exclude_from_weight_decay": "rmsprop(..., weight_decay_mask=...)",
-    "decay": "learning_rate=lambda count: {rate} / (1 + {value} * count)",
-}
 
 
 def load(
@@ -83,10 +74,15 @@ def load(
         ValueError: If the source is no RMSprop, was never built, cannot be read, has
             settings that an RMSProp cannot hold, or does not fit `params`.
         TypeError: If it is no source at all, or `config` is given beside its own.
+
+    Example:
+        >>> load("model.keras", {"bias": jnp.zeros(2)})     # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: model.keras: expected a file, or the prefix of a checkpoint ...
     """
     theirs = taken_apart(source, len(jax.tree.leaves(params)), config)
     places = _places(theirs, params, names, layouts)
-    count = _count(theirs, ignore)
+    count = steps_made(theirs, ignore)
     if into is None:
         rate = theirs.rate if learning_rate is None else learning_rate
         if rate is None:
@@ -95,11 +91,11 @@ def load(
                 f"{theirs.config.get('learning_rate')}, or the file says nothing. "
                 "Expected a number or an Optax schedule as learning_rate=."
             )
-        _check_outside(theirs, {*ignore, *(() if learning_rate is None else ["decay"])})
+        check_outside(theirs, {*ignore, *(() if learning_rate is None else ["decay"])})
     else:
         rate = 0.0  # not ours to use
     snapshot = Snapshot(
-        groups=_groups(theirs, places, rate),
+        groups=groups(theirs, places, rate),
         count=count,
         **{
             slot: {
@@ -142,11 +138,19 @@ def dump(
 
     Raises:
         ValueError: If anything does not fit. Nothing is assigned then.
+        TypeError: If `optimizer` is none.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, params = rmsprop(0.1, dialect="keras"), {"bias": jnp.zeros(2)}
+        >>> dump(tx, tx.init(params), params, None)         # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        TypeError: None: expected an optimizer of Keras', ...
     """
     theirs = taken_apart(optimizer, len(jax.tree.leaves(params)))
     places = _places(theirs, params, names, layouts)
     snapshot = extract(tx, state, params, rule=rule)
-    check_agreement(snapshot.groups, _groups(theirs, places, 0.0))
+    check_agreement(snapshot.groups, groups(theirs, places, 0.0))
     rates = {group.options["learning_rate"] for group in snapshot.groups}
     if theirs.rate is not None and len(rates) != 1:
         raise ValueError(
@@ -177,6 +181,9 @@ def params(
         like: Parameters of ours, for paths, shapes and dtypes.
         names: As in `load`.
         layouts: As in `load`.
+
+    Raises:
+        ValueError: If names and shapes do not tell which is which.
 
     Example:
         >>> import numpy as np
@@ -211,6 +218,19 @@ def assign(
         variables: Variables of Keras'.
         names: As in `load`.
         layouts: As in `load`.
+
+    Raises:
+        ValueError: If anything does not fit. Nothing is assigned then.
+
+    Example:
+        >>> class Variable:                      # what is needed of a Keras variable
+        ...     path, shape, dtype = "fc/kernel", (3, 2), "float32"
+        ...     def assign(self, value):
+        ...         self.value = value
+        >>> variable = Variable()
+        >>> assign({"fc": {"kernel": jnp.ones((3, 2))}}, [variable])
+        >>> variable.value.sum()
+        np.float32(6.0)
     """
     arrays = leaves(params)
     writes = [
@@ -246,52 +266,3 @@ def _fitting(value: Any, variable: Any) -> np.ndarray:
         )
     dtype = getattr(variable.dtype, "name", variable.dtype)  # TensorFlow has its own
     return np.asarray(value).astype(jnp.dtype(dtype))
-
-
-def _count(theirs: KerasState, ignore: Collection[str]) -> int:
-    """Steps made: Keras counts calls, accumulating ones too."""
-    calls = int(array_of(theirs.iterations))
-    accumulated = theirs.config.get("gradient_accumulation_steps") or 1
-    if calls % accumulated and "gradient_accumulation_steps" not in ignore:
-        raise ValueError(
-            f"gradient_accumulation_steps={accumulated}: Keras is amid a step, at call "
-            f"{calls}, and its sums would be lost. Save at a multiple, or pass "
-            "ignore=['gradient_accumulation_steps']."
-        )
-    return calls // accumulated
-
-
-def _check_outside(theirs: KerasState, ignore: Collection[str]) -> None:
-    for name, instead in _OUTSIDE.items():
-        value = theirs.config.get(name)
-        if value and name not in ignore:
-            instead = instead.format(rate=theirs.rate, value=value)
-            raise ValueError(
-                f"{name}={value!r}: Keras does that besides RMSProp, this would not. "
-                f"Put it into a chain and load into= that ({instead}), or pass "
-                f"ignore=[{name!r}]."
-            )
-
-
-def _groups(
-    theirs: KerasState, places: Sequence[Place], learning_rate: Any
-) -> tuple[Group, ...]:
-    """One group, or one with and one without weight decay."""
-    config = theirs.config
-    options = {
-        "dialect": "tf_keras_legacy" if theirs.legacy else "keras",
-        "learning_rate": learning_rate,
-        "decay": float(config["rho"]),
-        "eps": float(config["epsilon"]),
-        "momentum": float(config["momentum"]) or False,
-        "centered": bool(config["centered"]),
-    }
-    lam = float(config.get("weight_decay") or 0.0) or False
-    paths: dict[bool, list[str]] = {True: [], False: []}
-    for place, decays in zip(places, theirs.decays, strict=True):
-        paths[bool(decays and lam)].append(place.path)
-    return tuple(
-        Group({**options, "weight_decay": lam if decays else False}, tuple(members))
-        for decays, members in paths.items()
-        if members
-    )

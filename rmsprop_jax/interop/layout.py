@@ -9,6 +9,20 @@ from typing import Literal
 
 import numpy as np
 
+__all__ = [
+    "Layout",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose2d",
+    "depthwise",
+    "infer",
+    "linear",
+    "linear_after_flatten",
+    "lstm",
+    "same",
+]
+
 Array = np.ndarray
 
 
@@ -20,6 +34,13 @@ class Layout:
         name: What it is called in errors.
         to_ours: Their array → ours.
         to_theirs: Our array → theirs.
+
+    Example:
+        >>> linear.to_ours(np.zeros((2, 3))).shape
+        (3, 2)
+        >>> flipped = Layout("flipped", np.flipud, np.flipud)
+        >>> flipped.to_ours(np.arange(3))
+        array([2, 1, 0])
     """
 
     name: str
@@ -44,10 +65,15 @@ def _permuted(name: str, *axes: int) -> Layout:
 
 
 same = Layout("same", lambda x: x, lambda x: x)
+"""As it is: biases, scales, embeddings."""
 linear = _permuted("linear", 1, 0)
+"""Torch's (out, in), as (in, out)."""
 conv1d = _permuted("conv1d", 2, 1, 0)
+"""Torch's (out, in, L), as (L, in, out)."""
 conv2d = _permuted("conv2d", 2, 3, 1, 0)
+"""Torch's (out, in, H, W), as (H, W, in, out)."""
 conv3d = _permuted("conv3d", 2, 3, 4, 1, 0)
+"""Torch's (out, in, D, H, W), as (D, H, W, in, out)."""
 CONVOLUTIONS = (conv1d, conv2d, conv3d)
 
 
@@ -79,6 +105,9 @@ def linear_after_flatten(shape: tuple[int, ...]) -> Layout:
 
     Args:
         shape: What torch flattens, without the batch: (C, H, W), or (C, L).
+
+    Raises:
+        ValueError: From `to_ours`, if the layer takes another number of inputs.
 
     Example:
         >>> import numpy as np
@@ -131,6 +160,10 @@ def infer(path: str, rank: int) -> Layout:
     A "kernel" is a linear layer's or a convolution's, by its rank; everything else
     (bias, scale, embedding, parameters of one's own) lies alike.
 
+    Args:
+        path: As in "encoder/conv/kernel".
+        rank: How many axes it has.
+
     Example:
         >>> infer("encoder/conv/kernel", 4).name, infer("encoder/conv/bias", 1).name
         ('conv2d', 'same')
@@ -161,6 +194,9 @@ def lstm(
         cell: Which of Flax's; "linen" for linen's `LSTMCell` and
             `OptimizedLSTMCell`, which name their parameters alike.
         layer: Which layer of an `nn.LSTM`; `None` for an `nn.LSTMCell`.
+
+    Raises:
+        ValueError: If `cell` is none of these.
 
     Example:
         >>> lstm("rnn", "cell", cell="nnx.OptimizedLSTMCell")["rnn.weight_ih_l0"]

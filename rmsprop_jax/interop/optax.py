@@ -18,6 +18,8 @@ from rmsprop_jax.interop.snapshot import Snapshot, extract, install
 from rmsprop_jax.state import RMSPropState, find_states
 from rmsprop_jax.transform import Number
 
+__all__ = ["dump", "load"]
+
 
 def load(
     state: Any,
@@ -150,6 +152,14 @@ def dump(
 
     Raises:
         ValueError: If optax would go on otherwise: another rule, other slots.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, g = rmsprop(0.1, decay=0.75, momentum=0.9), jnp.ones(2)
+        >>> _, state = tx.update(g, tx.init(g))
+        >>> dump(tx, state, g)[2].trace            # against the gradient, as there
+        Array([-0.2, -0.2], dtype=float32)
     """
     snapshot = extract(tx, state, params, rule=rule)
     if len(snapshot.groups) != 1:

@@ -37,6 +37,8 @@ from rmsprop_jax.rule import Rule
 from rmsprop_jax.state import RMSPropState, find_states, map_states
 from rmsprop_jax.transform import rmsprop
 
+__all__ = ["Group", "Snapshot", "extract", "install"]
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -50,6 +52,15 @@ class Snapshot:
         nu: Raw second moment E[g²], not the variance, and not bias-corrected.
         mu: Raw mean gradient; empty if not centered.
         trace: m, growing along −Δ as in torch and Keras; empty without momentum.
+
+    Example:
+        >>> group = Group({"learning_rate": 0.1, "dialect": "torch"}, paths=("w",))
+        >>> tx, state = install(
+        ...     Snapshot((group,), count=7, nu={"w": np.full(2, 4.0, np.float32)}),
+        ...     {"w": jnp.zeros(2)},
+        ... )
+        >>> tx.rule.eps_placement, int(state.count), state.nu
+        ('outside', 7, {'w': Array([4., 4.], dtype=float32)})
     """
 
     groups: tuple[Group, ...]
@@ -88,6 +99,14 @@ def install(
         ValueError: If anything does not fit: paths, shapes, slots, values. Nothing is
             half filled.
         TypeError: If arguments do not belong together.
+
+    Example:
+        >>> ours, params = rmsprop(0.1, dialect="torch"), {"w": jnp.zeros(2)}
+        >>> snapshot = extract(ours, ours.init(params), params)
+        >>> edited = rmsprop(0.5, dialect="torch")
+        >>> _, state = install(snapshot, params, into=(edited, edited.init(params)))
+        >>> float(state.hyperparams.learning_rate)
+        0.5
     """
     _check(snapshot, params)
     if into is None:
@@ -128,6 +147,11 @@ def extract(
         ValueError: If `state` holds no RMSProp, or one for other parameters, or
             several that hold the same leaf, or one without a learning rate.
         TypeError: If there is no rule.
+
+    Example:
+        >>> tx, g = rmsprop(0.1, decay=0.75), {"w": jnp.ones(2)}
+        >>> extract(tx, tx.update(g, tx.init(g))[1], g).nu
+        {'w': array([0.25, 0.25], dtype=float32)}
     """
     found = find_states(state)
     rules = rules_of(tx, rule, list(found))

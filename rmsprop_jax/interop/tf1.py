@@ -19,6 +19,8 @@ from rmsprop_jax.interop.paths import Rules, leaf_path, leaves
 from rmsprop_jax.interop.snapshot import Snapshot, extract, install
 from rmsprop_jax.interop.tf1_slots import VALUE, Checkpoint, Slots, find_slots, opened
 
+__all__ = ["dump", "load", "params"]
+
 Names = Mapping[str, str] | None
 
 
@@ -66,6 +68,13 @@ def load(
         ValueError: If there is no such optimizer in the checkpoint, its slots are not
             whole, a learning rate is missing, or anything does not fit `params`.
         TypeError: If hyperparameters are given beside `into`.
+
+    Example:
+        >>> file = {"w": np.ones(2), "w/RMSProp": np.full(2, 4.0)}
+        >>> file["w/RMSProp_1"] = np.zeros(2)                   # the trace
+        >>> tx, state = load(file, {"w": np.zeros(2, np.float32)}, learning_rate=0.1)
+        >>> state.nu, float(state.hyperparams.momentum)
+        ({'w': Array([4., 4.], dtype=float32)}, 0.0)
     """
     file = opened(checkpoint)
     slots = find_slots(file, optimizer_name)
@@ -126,6 +135,13 @@ def dump(
     Raises:
         ValueError: If anything does not fit, or TensorFlow's RMSProp would not go on
             as ours does.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, params = rmsprop(0.1, dialect="tf1"), {"w": np.zeros(2, np.float32)}
+        >>> theirs = {name: np.zeros(2) for name in ("w", "w/RMSProp", "w/RMSProp_1")}
+        >>> dump(tx, tx.init(params), params, theirs)["w/RMSProp"]      # ν₀ = 1
+        array([1., 1.], dtype=float32)
     """
     file = opened(checkpoint)
     slots = find_slots(file, optimizer_name)
@@ -162,6 +178,9 @@ def params(
         names: As in `load`.
         layouts: As in `load`.
         optimizer_name: As in `load`.
+
+    Raises:
+        ValueError: If there is no such optimizer, or anything does not fit `like`.
 
     Example:
         >>> import numpy as np

@@ -19,6 +19,8 @@ from rmsprop_jax.interop.torch_params import params as params
 from rmsprop_jax.interop.torch_params import state_dict as state_dict
 from rmsprop_jax.interop.torch_state import DIALECT_NAMES, SLOTS
 
+__all__ = ["dump", "load", "params", "state_dict"]
+
 _CODED = {"state_dtype": "int8"}
 
 
@@ -71,6 +73,16 @@ def load(
     Raises:
         ValueError: If `source` is damaged or another optimizer's, or if something
             does not fit. Nothing is half filled.
+
+    Example:
+        >>> group = {"lr": 0.1, "alpha": 0.75, "eps": 1e-8, "weight_decay": 0}
+        >>> group |= {"momentum": 0, "centered": False, "foreach": None, "params": [0]}
+        >>> memory = {0: {"step": 7, "square_avg": np.arange(6.0).reshape(2, 3)}}
+        >>> saved = {"state": memory, "param_groups": [group]}
+        >>> params = {"fc": {"kernel": np.zeros((3, 2), np.float32)}}
+        >>> tx, state = load(saved, params, names=["fc.weight"])
+        >>> int(state.count), state.nu["fc"]["kernel"][0]       # transposed
+        (7, Array([0., 3.], dtype=float32))
     """
     saved = torch_state.read(source, key)
     groups, entries = saved["param_groups"], saved["state"]
@@ -140,6 +152,13 @@ def dump(
 
     Raises:
         ValueError: If torch would go on otherwise: another rule, other groups.
+
+    Example:
+        >>> from rmsprop_jax import rmsprop
+        >>> tx, params = rmsprop(0.1), {"b": np.zeros(2, np.float32)}   # not torch's
+        >>> dump(tx, tx.init(params), params, names=["b"])  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: b: eps_placement is 'inside' in our state and 'outside' in ...
     """
     if dialect not in DIALECT_NAMES[:3]:
         raise ValueError(f"dialect={dialect!r}: expected one of {DIALECT_NAMES[:3]}.")

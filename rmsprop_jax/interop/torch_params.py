@@ -41,6 +41,12 @@ def params(
     Raises:
         ValueError: If a leaf has no tensor, or a tensor no leaf, or shapes differ, or
             numbers are not finite.
+        TypeError: If `source` is nothing of the kind, or `names` a single word.
+
+    Example:
+        >>> ours = {"fc": {"kernel": np.zeros((3, 2), np.float32)}}
+        >>> params({"fc.weight": np.arange(6.0).reshape(2, 3)}, ours)["fc"]["kernel"][0]
+        Array([0., 3.], dtype=float32)
     """
     tensors = _tensors(source, key)
     if isinstance(names, str):
@@ -84,6 +90,14 @@ def state_dict(params: Any, *, names: Names, layouts: Layouts = None) -> dict[st
         params: Our parameters.
         names: torch's names, or a mapping from them to our paths.
         layouts: As for `load`.
+
+    Raises:
+        ValueError: If a leaf of ours has no name, or a name no leaf.
+
+    Example:
+        >>> state_dict({"b": np.zeros(2)}, names=[])        # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: params: expected 0 leaves, as torch has, got 1: ['b']. ...
     """
     ours, found, given = leaves(params), {}, set()
     for one in pair(names, params, layouts):

@@ -53,7 +53,8 @@ def recipes() -> Recipes:
     """Every published setting that `recipe` knows, by name.
 
     Printed, the mapping says of each what it takes, what it sets, and what it leaves
-    outside; the same is a field of its rows.
+    outside; the same is a field of its rows, `Recipe`s. A row is a record and no
+    transformation: that is `recipe(name, ...)`.
 
     Example:
         >>> row = recipes()["wgan"]

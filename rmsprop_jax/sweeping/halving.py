@@ -44,6 +44,8 @@ def halving(
 ) -> Table:
     """Successive halving: all points for a few steps, the best of them for more.
 
+        rung i: points / factorⁱ, each min_steps · factorⁱ steps in all
+
     Every rung keeps one point in `factor`, and trains it `factor` times as long. A
     point goes on from where it stopped, through the same compiled calls as one that was
     never stopped: its curve is that of a full run, bit for bit. All that is random

@@ -27,6 +27,8 @@ def hypergradient(
 ) -> tuple[jax.Array, Numbers]:
     """A metric of a run, and its derivative by every hyperparameter that is a number.
 
+        ∂ metric / ∂x                          for every number x
+
     The run is unrolled: exact, initialisation and trace included. `"reverse"` costs
     about three runs, however many hyperparameters, and the memory of 2 √steps states:
     every √steps-th is kept, and what is between is computed again. `"forward"`

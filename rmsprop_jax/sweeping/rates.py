@@ -20,7 +20,7 @@ _FALL = (0.1, 0.9)
 
 @dataclass(frozen=True)
 class RateRange:
-    """What a range test saw.
+    """What a range test saw: what `range_test` returns.
 
     Attributes:
         learning_rates: One for each step, growing by one factor.
@@ -83,6 +83,10 @@ def range_test(
             the rate is a live number.
         smoothing: The share of the old in the running mean of losses, in [0, 1).
         seed: Of the key.
+
+    Returns:
+        A `RateRange`: `low` and `high`, and what they were read from. `low` is `None`
+        if the loss never fell.
 
     Raises:
         ValueError: If a number is out of range, or `make` has a schedule.

@@ -44,6 +44,8 @@ class Range:
 def uniform(low: float, high: float) -> Range:
     """Any number from `low` to `high`, as likely everywhere.
 
+        low + s (high − low)                   for s from 0 to 1
+
     Args:
         low: One end.
         high: The other, larger.
@@ -62,7 +64,9 @@ def uniform(low: float, high: float) -> Range:
 def log_uniform(low: float, high: float, *, below: float | None = None) -> Range:
     """Any number from `low` to `high`, as likely in every decade.
 
-    For a decay, whose decades are those of 1 − ρ:
+        low (high / low)ˢ                      for s from 0 to 1
+
+    Decades are counted from 0. Those of a decay are those of 1 − ρ:
     `log_uniform(0.9, 0.9999, below=1)`.
 
     Args:

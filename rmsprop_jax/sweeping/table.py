@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Table:
-    """The trials of a sweep.
+    """The trials of a sweep: what `sweep` and `halving` return.
 
     Attributes:
         rows: A dict for each trial: `trial`, `point`, its hyperparameters, `seed`, its

@@ -16,7 +16,7 @@ from rmsprop_jax.transform import rmsprop
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a descent on hyperparameters found.
+    """What a descent on hyperparameters found: what `tune` returns.
 
     Attributes:
         hyperparameters: The best that it came by, as arguments to build with.
@@ -42,6 +42,9 @@ def tune(
 ) -> Tuned:
     """Descend from `start` on the hypergradient of a run, compiled once.
 
+        z = log x      or, in [0, 1),     z = log x / (1 − x)
+        z ← z − rate (1 − t / rounds) · RMSProp(∂y / ∂z)
+
     Every hyperparameter moves on a scale on which its range has no end: rmsprop's in
     [0, 1), such as decay and momentum, on log x / (1 − x), all others on log x. There
     they take steps of RMSProp, of about `rate` each at first, then smaller. A round
@@ -59,6 +62,9 @@ def tune(
         seed: Of the run's key.
         metric: As in `hypergradient`; it is minimised.
         direction: As in `hypergradient`.
+
+    Returns:
+        A `Tuned`, with the best of its `path`, which is not always the last.
 
     Raises:
         TypeError: As `hypergradient`.
