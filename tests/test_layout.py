@@ -27,6 +27,7 @@ LAYERS = [
     {"interop", "sweeping"},
     {"__init__"},
     {"train"},
+    {"lessons"},
 ]
 TOP_LEVEL = {
     "pyproject.toml",
