@@ -3,7 +3,7 @@
     python -m benchmarks.accuracy --models mlp cnn --seeds 5
 
 Every run is the command `rmsprop-jax train --task mnist --model NAME --seed S`, a
-process of its own; each adds a line to the results. `--table` sums them up.
+process of its own, and adds a line to `results/accuracy.jsonl`; `--table` sums them up.
 """
 
 import argparse
@@ -13,14 +13,34 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.measure import circumstances
+from benchmarks import receipts
+from benchmarks.receipts import Row
 
-RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+RESULTS = receipts.file_of("accuracy")
 
 
-def measure(task: str, model: str, seed: int, *more: str) -> dict:
-    """One run's result, with where it ran."""
+class Reached(NamedTuple):
+    """What one model came to.
+
+    Attributes:
+        seeds: How many.
+        epochs: Of each.
+        mean: Test accuracy in per cent.
+        error: Its standard error.
+        seconds: The median of the runs.
+    """
+
+    seeds: int
+    epochs: int
+    mean: float
+    error: float
+    seconds: float
+
+
+def measure(task: str, model: str, seed: int, *more: str) -> Row:
+    """One run's result."""
     with tempfile.TemporaryDirectory() as folder:
         line = [sys.executable, "-m", "rmsprop_jax.train", "--task", task]
         line += ["--model", model, "--seed", str(seed), "--run", f"{folder}/run"]
@@ -37,48 +57,69 @@ def measure(task: str, model: str, seed: int, *more: str) -> dict:
         "model": model,
         "seed": seed,
         **{name: result[name] for name in kept},
-        **circumstances(),
     }
 
 
-def table(rows: list[dict]) -> str:
-    """Mean ± standard error for each task and model, of the latest run of each seed."""
-    latest = {(row["task"], row["model"], row["seed"]): row for row in rows}
+def reached(rows: list[Row]) -> dict[tuple[str, str], Reached]:
+    """By task and model, from the latest run of each seed."""
+    by_model: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in rows:
+        by_model.setdefault((row["task"], row["model"]), {})[row["seed"]] = row
+    return {name: _reached([*by_seed.values()]) for name, by_seed in by_model.items()}
+
+
+def _reached(rows: list[Row]) -> Reached:
+    accuracies = [100 * row["test/accuracy"] for row in rows]
+    return Reached(
+        seeds=len(rows),
+        epochs=rows[-1]["epochs"],
+        mean=statistics.mean(accuracies),
+        error=statistics.stdev(accuracies) / len(rows) ** 0.5 if len(rows) > 1 else 0,
+        seconds=statistics.median(row["seconds"] for row in rows),
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """Mean ± standard error for each task and model, as Markdown."""
     lines = ["| task | model | seeds | epochs | test accuracy, % | seconds |"]
     lines.append("|---|---|---|---|---|---|")
-    for task, model in dict.fromkeys((task, model) for task, model, _ in latest):
-        own = [r for (t, m, _), r in latest.items() if (t, m) == (task, model)]
-        accuracies = [100 * row["test/accuracy"] for row in own]
-        error = statistics.stdev(accuracies) / len(own) ** 0.5 if len(own) > 1 else 0
-        seconds = statistics.median(row["seconds"] for row in own)
+    for (task, model), of in reached(rows).items():
         lines.append(
-            f"| {task} | {model} | {len(own)} | {own[-1]['epochs']} | "
-            f"{statistics.mean(accuracies):.2f} ± {error:.2f} | {seconds:.0f} |"
+            f"| {task} | {model} | {of.seeds} | {of.epochs} "
+            f"| {of.mean:.2f} ± {of.error:.2f} | {of.seconds:.0f} |"
         )
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure and record, or show what was recorded."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = receipts.arguments(__doc__.splitlines()[0], "an epoch of 8x8 digits")
     parser.add_argument("--task", default="mnist")
     parser.add_argument("--models", nargs="+", default=["mlp", "cnn", "strong"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--smoke", action="store_true", help="seconds, no record")
-    parser.add_argument("--table", action="store_true", help="show, do not measure")
-    options = parser.parse_args()
-    if options.smoke:
-        print(json.dumps(measure("digits", "mlp", 0, "--epochs", "1")))
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure and record, or show what was recorded."""
+    args = arguments(argv)
+    out = receipts.kept_in(args, RESULTS)
+    if args.table:
+        print(table(receipts.read(args.out or RESULTS)))
         return
-    if not options.table:
-        for model in options.models:
-            for seed in range(options.first_seed, options.first_seed + options.seeds):
-                row = measure(options.task, model, seed)
-                with RESULTS.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-                print(model, seed, f"{row['test/accuracy']:.4f}", flush=True)
-    print(table([json.loads(line) for line in RESULTS.read_text().splitlines()]))
+    about = receipts.about(__doc__.splitlines()[0], args.smoke)
+    seeds = range(args.first_seed, args.first_seed + args.seeds)
+    runs = [(args.task, model, seed) for model in args.models for seed in seeds]
+    shorter = ()
+    if args.smoke:
+        runs, shorter = [("digits", "mlp", 0)], ("--epochs", "1")
+    rows = []
+    for run in runs:
+        rows.append(about | measure(*run, *shorter))
+        receipts.append(out, rows[-1])
+        print(*run, f"{rows[-1]['test/accuracy']:.4f}", flush=True)
+    print(table(rows))
 
 
 if __name__ == "__main__":

@@ -14,19 +14,17 @@ count. A program over four devices is counted on one of them.
 """
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
 
-from benchmarks import measure
+from benchmarks import measure, receipts
+from benchmarks.receipts import Row
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "deviceless.jsonl"
+RESULTS = receipts.file_of("deviceless")
 TARGETS = {"h200": "NVIDIA H200", "v5e": "TPU v5e"}
 # Module → the distribution whose version the receipt names.
 NEEDED = {
@@ -44,7 +42,7 @@ def missing(target: str) -> list[str]:
     return [name for name in NEEDED[target] if not _is_installed(name)]
 
 
-def measured(target: str, programs: list[str]) -> list[dict[str, Any]]:
+def measured(target: str, programs: list[str]) -> list[Row]:
     """A row per program, compiled in a fresh process.
 
     Args:
@@ -68,55 +66,72 @@ def measured(target: str, programs: list[str]) -> list[dict[str, Any]]:
     return [json.loads(x) for x in done.stdout.splitlines() if x.startswith("{")]
 
 
-def receipt(target: str, row: dict[str, Any]) -> dict[str, Any]:
-    """The row with what it comes from."""
-    around = measure.circumstances()
+def receipt(target: str, row: Row, about: Row) -> Row:
+    """The row with what it comes from, but for the machine: nothing ran on it."""
     compilers = {name: version(name) for name in NEEDED[target].values()}
+    kept = ("question", "smoke", "commit", "python", "date")
     return {
-        "question": __doc__.splitlines()[0],
         "target": TARGETS[target],
         **row,
-        "commit": around["commit"],
-        "python": around["python"],
-        "versions": around["versions"] | compilers,
-        "date": datetime.date.today().isoformat(),
+        **{name: about[name] for name in kept},
+        "versions": about["versions"] | compilers,
     }
 
 
-def table(rows: dict[str, list[dict[str, Any]]]) -> str:
+def by_target(rows: list[Row]) -> dict[str, dict[str, Row]]:
+    """The latest row of every program, for each target."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        found.setdefault(row["target"], {})[row["program"]] = row
+    return found
+
+
+def table(rows: list[Row]) -> str:
     """Markdown: a line per program, and for each target kernels and bytes."""
-    heads = [f"{TARGETS[x]}: kernels | bytes a parameter" for x in rows]
-    lines = [f"| program | {' | '.join(heads)} |", "|---|" + "--:|--:|" * len(rows)]
+    found = by_target(rows)
+    heads = [f"{target}: kernels | bytes a parameter" for target in found]
+    lines = [f"| program | {' | '.join(heads)} |", "|---|" + "--:|--:|" * len(found)]
     by_program: dict[str, list[str]] = {}
-    for row in (row for its_rows in rows.values() for row in its_rows):
+    for row in (row for of_target in found.values() for row in of_target.values()):
         cells = by_program.setdefault(row["program"], [])
         cells += [f"{row['kernels_a_leaf']:g}", f"{row['bytes_a_parameter']:.2f}"]
     lines += [f"| {name} | {' | '.join(x)} |" for name, x in by_program.items()]
     return "\n".join(lines)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Compile, print, append."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    """What was asked for.
+
+    Raises:
+        SystemExit: If a compiler is missing, before anything is compiled.
+    """
+    parser = receipts.arguments(__doc__.splitlines()[0], "one program")
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=[*TARGETS])
     parser.add_argument("--programs", nargs="+", default=[], metavar="NAME")
-    parser.add_argument("--smoke", action="store_true", help="one program, no receipt")
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
-    for target in args.targets:
+    for target in () if args.table else args.targets:
         if absent := missing(target):
             parser.error(
                 f"{target}: {', '.join(absent)} not installed; expected the extra: "
                 "pip install 'rmsprop-jax[deviceless]'"
             )
+    return args
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Compile, print, append."""
+    args = arguments(argv)
+    if args.table:
+        print(table(receipts.read(args.out or RESULTS)))
+        return 0
     programs = ["float32"] if args.smoke else args.programs
-    rows = {target: measured(target, programs) for target in args.targets}
-    out = args.out or (None if args.smoke else RESULTS)
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        receipts = [receipt(x, row) for x, its_rows in rows.items() for row in its_rows]
-        with out.open("a") as file:
-            file.writelines(json.dumps(x) + "\n" for x in receipts)
+    about = receipts.about(__doc__.splitlines()[0], args.smoke)
+    rows = [
+        receipt(target, row, about)
+        for target in args.targets
+        for row in measured(target, programs)
+    ]
+    receipts.append(receipts.kept_in(args, RESULTS), *rows)
     print(table(rows))
     return 0
 

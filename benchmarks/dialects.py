@@ -1,24 +1,22 @@
 """How far is each dialect from its framework, and how far is the nearest wrong rule?
 
-`python -m benchmarks.dialects [--smoke] [--out FILE]`, in a checkout, prints a Markdown
-table and adds a JSON line per measurement to FILE. A measurement is a dialect, a dtype
-and a variant; the difference is the largest over its cases and along their paths, in
-tolerances (`tests/helpers.py`: 8 roundings a step). A wrong rule is the right one with
-one choice changed. Frameworks that are not installed are compared as recorded.
+`python -m benchmarks.dialects [--smoke]`, in a checkout, adds a line of JSON per
+measurement to `results/dialects.jsonl` and prints the table; `--table` prints what was
+measured last. A measurement is a dialect, a dtype and a variant; the difference is the
+largest over its cases and along their paths, in tolerances (`tests/helpers.py`: 8
+roundings a step). A wrong rule is the right one with one choice changed. A framework
+that is not installed is compared as recorded.
 """
 
-import argparse
-import datetime
-import json
 import sys
+from argparse import Namespace
 from importlib.metadata import version
-from pathlib import Path
 
 import jax
 
-from benchmarks import measure
+from benchmarks import measure, receipts
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "dialects.jsonl"
+RESULTS = receipts.file_of("dialects")
 sys.path.insert(0, str(measure.ROOT / "tests"))
 
 from golden import frameworks, live, parity  # noqa: E402, the line above finds it
@@ -116,16 +114,6 @@ def measured(label, name, cases, how, versions, paths):
             }
 
 
-def about():
-    """What every line says besides."""
-    return measure.circumstances() | {
-        "question": __doc__.splitlines()[0],
-        "jax": version("jax"),
-        "device": jax.default_backend(),
-        "date": datetime.date.today().isoformat(),
-    }
-
-
 def table(rows):
     """The rows as Markdown, both dtypes of a variant beside each other."""
     yield (
@@ -153,12 +141,38 @@ def table(rows):
         yield f"| {dialect} | {how} | {words} | {row['cases']} | {' | '.join(cells)} |"
 
 
+def last(rows):
+    """The last measurement of each dialect, framework, dtype and variant."""
+    return receipts.last_of_each(rows, "dialect", "framework", "dtype", "variant")
+
+
+def extremes(rows):
+    """The farthest of ours and the nearest wrong rule, in tolerances."""
+    return (
+        max(row["tolerances"] for row in rows),
+        min(row["nearest_wrong_tolerances"] for row in rows),
+    )
+
+
+def shown(rows):
+    """Print the table and what is farthest; whether that is as it must be."""
+    print("\n".join(table(rows)))
+    worst, nearest = extremes(rows)
+    print(f"\nfarthest: {worst:.2g} tolerances; nearest wrong rule: {nearest:.3g}")
+    return 0 if worst <= 1 and nearest >= 10 else 1
+
+
+def arguments(argv: list[str] | None) -> Namespace:
+    """What was asked for."""
+    parser = receipts.arguments(__doc__.splitlines()[0], "two recordings")
+    return parser.parse_args(argv)
+
+
 def main(argv=None):
     """Measure, print, append."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="two recordings, no more")
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args(argv)
+    args = arguments(argv)
+    if args.table:
+        return shown(last(receipts.read(args.out or RESULTS)))
     runs = list(of_processes(args.smoke))
     followed = {parity.ROWS[name] for _, name, *_ in runs}
     left = [
@@ -168,18 +182,12 @@ def main(argv=None):
     ]
     if args.smoke:
         left = ["chainer", "hinton"]
-    rows = [row for run in [*runs, *of_records(sorted(left))] for row in measured(*run)]
-    out = args.out or (None if args.smoke else RESULTS)
-    if out:
-        common = about()
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with out.open("a") as file:
-            file.writelines(json.dumps(common | row) + "\n" for row in rows)
-    print("\n".join(table(rows)))
-    worst = max(row["tolerances"] for row in rows)
-    nearest = min(row["nearest_wrong_tolerances"] for row in rows)
-    print(f"\nfarthest: {worst:.2g} tolerances; nearest wrong rule: {nearest:.3g}")
-    return 0 if worst <= 1 and nearest >= 10 else 1
+    about = receipts.about(__doc__.splitlines()[0], args.smoke)
+    about |= {"jax": version("jax"), "device": jax.default_backend()}
+    every = [*runs, *of_records(sorted(left))]
+    rows = [about | row for run in every for row in measured(*run)]
+    receipts.append(receipts.kept_in(args, RESULTS), *rows)
+    return shown(rows)
 
 
 if __name__ == "__main__":

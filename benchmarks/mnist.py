@@ -15,23 +15,21 @@ anything is timed, all sides make 20 steps, 10 with the cnn; their test losses m
 agree to 1e-3.
 """
 
-import argparse
-import datetime
-import json
 import os
 import sys
 import tempfile
+from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import measure
+from benchmarks import measure, receipts
 from benchmarks.peers import protocol
 from benchmarks.peers.protocol import Assignment, Images, Start
 from benchmarks.peers.table import table
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "mnist.jsonl"
+RESULTS = receipts.file_of("mnist")
 # mlp: of eight seeds, that at which 97 % lies farthest from what an epoch ends with.
 # cnn: one where rounding errors stay small. Where a channel is dead, so tiny an eps
 # makes full steps of those in its gradient; with 5, sides end 3e-2 apart in 20 steps.
@@ -187,15 +185,12 @@ def measured(name, side, assignment, target):
     }
 
 
-def arguments(argv):
+def arguments(argv: list[str] | None) -> Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = receipts.arguments(__doc__.splitlines()[0], "8x8 digits, in seconds")
     parser.add_argument("--model", choices=list(WIDTHS), default="mlp")
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--sides", nargs="+", choices=[*SIDES, *TRIED])
-    parser.add_argument("--smoke", action="store_true", help="8x8 digits, in seconds")
-    parser.add_argument("--table", action="store_true", help="of what was measured")
-    parser.add_argument("--out", type=Path)
     return parser.parse_args(argv)
 
 
@@ -214,18 +209,14 @@ def chosen(asked, model):
 def main(argv=None):
     """Measure, append, print."""
     args = arguments(argv)
-    out = args.out or RESULTS
+    out = receipts.kept_in(args, RESULTS)
     if args.table:
-        print("\n".join(table(out.read_text().splitlines(), args.model)))
+        print("\n".join(table(receipts.read(args.out or RESULTS), args.model)))
         return 0
     sides, lines = chosen(args.sides, args.model)
     print("\n".join(lines), end="\n" if lines else "", flush=True)
-    common = measure.circumstances() | {
-        "question": __doc__.splitlines()[0],
-        "model": args.model,
-        "smoke": args.smoke,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    common = receipts.about(__doc__.splitlines()[0], args.smoke)
+    common |= {"model": args.model}
     if args.smoke:  # So small that two threads only wait for each other.
         sides = {x: measure.with_one_thread(side) for x, side in sides.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -245,19 +236,12 @@ def main(argv=None):
             for name, side in sides.items():
                 target = 50.0 if args.smoke else TARGET[args.model]
                 row = {"repeat": repeat, **measured(name, side, assignment, target)}
-                rows.append(json.dumps(common | row))
-                if args.out or not args.smoke:
-                    _append(out, rows[-1])
+                rows.append(common | row)
+                receipts.append(out, rows[-1])
                 print(f"{repeat + 1}: {row['epoch_seconds']:.3f} s an epoch  {name}")
                 sys.stdout.flush()
     print("\n".join(table(rows, args.model)))
     return 0
-
-
-def _append(path, line):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(line + "\n")
 
 
 if __name__ == "__main__":

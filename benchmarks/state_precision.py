@@ -19,24 +19,21 @@ parameters one rounding away, which is how far apart two trainings end for no re
 """
 
 import argparse
-import datetime
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import jax
 import optax
 
 import rmsprop_jax as rj
-from benchmarks import measure
+from benchmarks import receipts
 from benchmarks.precision.cells import CORE, FULL, Cell, peak, rates
 from benchmarks.precision.sides import SIDES, Side
 from benchmarks.precision.table import configuration, table
 from benchmarks.precision.workloads import WORKLOADS, Workload
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "state_precision.jsonl"
+RESULTS = receipts.file_of("state_precision")
 SEEDS = 5
 SMOKE_SIDES = ("float32", "int8")
 
@@ -140,40 +137,25 @@ def _trained(training, workload, row, cell) -> dict:
     }
 
 
-def recorded(file: Path) -> list[dict]:
-    """The rows of `file`, if there is one."""
-    if not file.exists():
-        return []
-    return [json.loads(line) for line in file.read_text().splitlines()]
-
-
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = receipts.arguments(__doc__.splitlines()[0], "in seconds")
     parser.add_argument("--tasks", nargs="+", choices=WORKLOADS, default=[*WORKLOADS])
     parser.add_argument("--sides", nargs="+", choices=SIDES)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--full", action="store_true", help="16 cells, not 6")
-    parser.add_argument("--smoke", action="store_true", help="in seconds, no record")
-    parser.add_argument("--table", action="store_true", help="of what was measured")
-    parser.add_argument("--out", type=Path)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train what is not there yet, append, print."""
     args = arguments(argv)
-    out = None if args.smoke and not args.out else args.out or RESULTS
-    before = recorded(out) if out else []
     if args.table:
-        print(table(before))
+        print(table(receipts.read(args.out or RESULTS)))
         return
-    common = {
-        "benchmark": "state_precision",
-        "smoke": args.smoke,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **measure.circumstances(),
-    }
+    out = receipts.kept_in(args, RESULTS)
+    before = receipts.read(out) if out else []
+    common = receipts.about(__doc__.splitlines()[0], args.smoke)
     if args.smoke:
         args.seeds = min(args.seeds, 2)
     cells = FULL if args.full else (Cell(0.999),) if args.smoke else CORE
@@ -183,10 +165,7 @@ def main(argv: list[str] | None = None) -> None:
     new = []
     for row in rows(args.tasks, cells, sides, args.seeds, args.smoke, done, common):
         new.append(row)
-        if out:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with out.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+        receipts.append(out, row)
         shown = f"{row['task']} {Cell(*(row[x] for x in Cell._fields))} {row['side']}"
         print(f"{row['loss']:.5f} {row['seconds']:.1f} s  {shown} {row['seed']}")
         sys.stdout.flush()

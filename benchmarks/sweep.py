@@ -19,7 +19,6 @@ comes before the first and after the last counts once. The table says so.
 """
 
 import argparse
-import datetime
 import itertools
 import json
 import os
@@ -32,11 +31,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import measure, mnist
+from benchmarks import measure, mnist, receipts
 from benchmarks.peers.protocol import Assignment
 from benchmarks.peers.sweep_table import table
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "sweep.jsonl"
+RESULTS = receipts.file_of("sweep")
 CONFIGURATIONS = 32
 AGREEMENT_STEPS = 20
 AGREEMENT = 1e-3
@@ -194,14 +193,11 @@ def chosen(asked: list[str] | None) -> tuple[dict[str, measure.Side], list[str]]
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = receipts.arguments(__doc__.splitlines()[0], "8x8 digits, in seconds")
     parser.add_argument("--sides", nargs="+", choices=[*SIDES, *TRIED])
     parser.add_argument("--configurations", type=int, default=CONFIGURATIONS)
     parser.add_argument("--ran", type=int, help="of them, by the other sides")
     parser.add_argument("--repeats", type=int, default=1)
-    parser.add_argument("--smoke", action="store_true", help="8x8 digits, in seconds")
-    parser.add_argument("--table", action="store_true", help="of what was measured")
-    parser.add_argument("--out", type=Path)
     args = parser.parse_args(argv)
     if args.smoke:
         args.configurations, args.ran = 8, args.ran or 1
@@ -214,21 +210,16 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Measure, append, print."""
     args = arguments(argv)
-    out = None if args.smoke and not args.out else args.out or RESULTS
+    out = receipts.kept_in(args, RESULTS)
     if args.table:
-        rows = (args.out or RESULTS).read_text().splitlines()
-        print(table([json.loads(row) for row in rows]))
+        print(table(receipts.read(args.out or RESULTS)))
         return 0
     sides, lines = chosen(args.sides)
     print("\n".join(lines), end="\n" if lines else "", flush=True)
     if args.smoke:  # So small that two threads only wait for each other.
         sides = {name: measure.with_one_thread(side) for name, side in sides.items()}
-    common = measure.circumstances() | {
-        "question": __doc__.splitlines()[0],
-        "smoke": args.smoke,
-        "left_out": lines,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    common = receipts.about(__doc__.splitlines()[0], args.smoke)
+    common |= {"left_out": lines}
     space, rows = space_of(args.configurations), []
     with tempfile.TemporaryDirectory() as folder:
         assignment = mnist.prepared("mlp", Path(folder), args.smoke)
@@ -243,17 +234,10 @@ def main(argv: list[str] | None = None) -> int:
             for name, side in sides.items():
                 row = measured(name, side, assignment, space, args.ran)
                 rows.append(common | {"repeat": repeat} | row)
-                _append(out, json.dumps(rows[-1]))
+                receipts.append(out, rows[-1])
                 print(f"{row['seconds']:.1f} s  {side.label}", flush=True)
     print(table(rows))
     return 0
-
-
-def _append(path, line):
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -17,21 +17,18 @@ Sides take turns; a line is the median over the rounds, with tenth and ninetieth
 percentile and, in `times_peer`, the median of the ratios within a round.
 """
 
-import argparse
-import datetime
 import gc
-import json
 import os
 import statistics
 import sys
+from argparse import Namespace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
 import jax
 import numpy as np
 
-from benchmarks import measure, trees
+from benchmarks import measure, receipts, trees
 from benchmarks.update_sides import (
     SIDES,
     InPlace,
@@ -43,13 +40,12 @@ from benchmarks.update_sides import (
     why_not,
 )
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "update_time.jsonl"
+RESULTS = receipts.file_of("update_time")
 FLOOR = "floor"
 # Minutes of compilation on a CPU; measured when asked for by name.
 NOT_OF = {"thousand": ("torch-compile",)}
 ROUNDS = {"compile": 3, "step": 10, "dispatch": 10}
 PATIENCE = 8.0
-QUIET = 0.1
 
 
 def compile_times(sides, shapes, rounds):
@@ -170,7 +166,7 @@ def table(rows):
         f"numbers; {first['device']}; {first['commit']}, {first['date']}; other "
         f"programs had {first['others_cores']:.2f} cores"
     )
-    if first["others_cores"] > QUIET:
+    if not receipts.is_quiet(rows):
         yield "\nNOT A QUIET MACHINE: these are no results."
     yield ""
     yield (
@@ -214,23 +210,18 @@ def _cell(of, what, scale):
 
 def latest(rows):
     """Those of the latest run, by tree."""
-    date = max(row["date"] for row in rows)
     by_tree = {}
-    for row in rows:
-        if row["date"] == date:
-            by_tree.setdefault(row["tree"], []).append(row)
+    for row in receipts.latest(rows):
+        by_tree.setdefault(row["tree"], []).append(row)
     return by_tree
 
 
-def arguments(argv):
+def arguments(argv: list[str] | None) -> Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = receipts.arguments(__doc__.splitlines()[0], "small trees, in seconds")
     parser.add_argument("--trees", nargs="+", choices=trees.TREES)
     parser.add_argument("--sides", nargs="+", choices=SIDES)
     parser.add_argument("--rounds", type=int, help="of steps and of dispatches")
-    parser.add_argument("--smoke", action="store_true", help="small trees, in seconds")
-    parser.add_argument("--table", action="store_true", help="of what was measured")
-    parser.add_argument("--out", type=Path)
     return parser.parse_args(argv)
 
 
@@ -244,10 +235,9 @@ def chosen(asked, tree, smoke):
 def main(argv=None):
     """Measure, append, print."""
     args = arguments(argv)
-    out = args.out or (None if args.smoke else RESULTS)
+    out = receipts.kept_in(args, RESULTS)
     if args.table:
-        lines = (args.out or RESULTS).read_text().splitlines()
-        for rows in latest([json.loads(line) for line in lines]).values():
+        for rows in latest(receipts.read(args.out or RESULTS)).values():
             print("\n".join(table(rows)))
         return 0
     # Other frameworks need room on the device, and nothing may be remembered.
@@ -255,13 +245,8 @@ def main(argv=None):
     os.environ.setdefault("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
     jax.config.update("jax_enable_compilation_cache", False)
     device = jax.devices()[0]
-    common = measure.circumstances() | {
-        "question": __doc__.splitlines()[0],
-        "smoke": args.smoke,
-        "device": device.device_kind,
-        "platform": device.platform,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
+    common = receipts.about(__doc__.splitlines()[0], args.smoke)
+    common |= {"device": device.device_kind, "platform": device.platform}
     rounds, lasting, floor_shape = dict(ROUNDS), 0.1, (8192, 8192)
     if args.smoke:
         rounds, lasting, floor_shape = dict.fromkeys(ROUNDS, 1), 1e-3, (64, 64)
@@ -277,10 +262,7 @@ def main(argv=None):
         about = {"tree": tree, "leaves": len(shapes), "left_out": left_out, **others}
         about["parameters"] = trees.count(shapes)
         rows = [common | about | row for row in of_tree]
-        if out:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            with out.open("a") as file:
-                file.writelines(json.dumps(row) + "\n" for row in rows)
+        receipts.append(out, *rows)
         print("\n".join(table(rows)), flush=True)
         gc.collect()
     return 0

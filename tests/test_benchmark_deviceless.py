@@ -50,7 +50,7 @@ def test_a_receipt_says_where_it_comes_from_and_names_no_folder(asked, tmp_path)
     assert deviceless.main(["--out", str(out)]) == 0
     assert asked == [("h200", []), ("v5e", [])]
     gpu, tpu = (json.loads(line) for line in out.read_text().splitlines())
-    said = {"question", "target", "commit", "python", "versions", "date"}
+    said = {"question", "smoke", "target", "commit", "python", "versions", "date"}
     assert gpu.keys() == tpu.keys() == ROW.keys() | said
     assert (gpu["target"], tpu["target"]) == ("NVIDIA H200", "TPU v5e")
     assert {"jax", "jaxlib", "jax-cuda13-plugin"} <= gpu["versions"].keys()

@@ -87,6 +87,7 @@ def test_what_is_not_installed_is_named():
     assert update_sides.why_not(nobody, SMALL) == "no_such_framework not installed"
 
 
+@pytest.mark.parity
 def test_steps_of_pytorch_are_those_of_its_rule():
     torch = pytest.importorskip("torch")
     arrays = update_sides.TorchArrays(gradients())

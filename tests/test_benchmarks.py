@@ -41,10 +41,22 @@ def test_the_table_has_a_line_per_dialect_and_variant(smoke):
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
 
 
-def test_a_dialect_that_strays_fails_the_run(monkeypatch, capsys):
-    gaps = dialects.parity.gaps
-    monkeypatch.setattr(
-        dialects.parity, "gaps", lambda *x, **y: dict.fromkeys(gaps(*x, **y), 1.5)
-    )
-    assert dialects.main(["--smoke"]) == 1
-    assert "farthest: 1.5 tolerances" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("value", "wrong", "said"),
+    [
+        ("tolerances", 1.5, "farthest: 1.5 tolerances"),
+        ("nearest_wrong_tolerances", 9.5, "nearest wrong rule: 9.5"),
+    ],
+)
+def test_a_dialect_that_strays_fails_the_run(
+    smoke, tmp_path, capsys, value, wrong, said
+):
+    _, _, rows = smoke
+    out = tmp_path / "results.jsonl"
+    out.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    line = ["--table", "--out", str(out)]
+    assert dialects.main(line) == 0
+    with out.open("a") as file:
+        file.write(json.dumps(rows[0] | {value: wrong}) + "\n")
+    assert dialects.main(line) == 1
+    assert said in capsys.readouterr().out

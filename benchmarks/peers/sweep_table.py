@@ -1,25 +1,23 @@
 """The table of `benchmarks.sweep`: its latest run, against what is expected."""
 
 from collections.abc import Iterator
-from typing import Any
 
+from benchmarks import receipts
 from benchmarks.measure import spread
-from benchmarks.peers.table import QUIET
+from benchmarks.peers.table import sides_of
+from benchmarks.receipts import Row
 
 OURS = "sweep"
 # How many times as long as ours, on two cores of a CPU.
 EXPECTED = {"closures": 4.0, "loader": 6.0, "slices": 1.5, "command": 4.0}
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """The rows of the latest date, as Markdown."""
-    if not rows:
-        return "no results"
-    date = max(row["date"] for row in rows)
-    return "\n".join(_lines([row for row in rows if row["date"] == date]))
+def table(rows: list[Row]) -> str:
+    """The latest run, as Markdown."""
+    return "\n".join(_lines(receipts.latest(rows))) if rows else "no results"
 
 
-def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
+def _lines(rows: list[Row]) -> Iterator[str]:
     first = rows[0]
     others = max(row["others_cores"] for row in rows)
     yield (
@@ -27,13 +25,11 @@ def _lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         f"({first['cpu']}), of which other programs had {others:.2f} at most, "
         f"{first['date']}, {first['commit']}; median of n (least to greatest)"
     )
-    if others > QUIET:
+    if not receipts.is_quiet(rows):
         yield "\nNOT A QUIET MACHINE: these are no results."
     for line in first["left_out"]:
         yield f"\n{line}"
-    by_side: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_side.setdefault(row["side"], []).append(row)
+    by_side = sides_of(rows)
     ours = [row["seconds"] for row in by_side.get(OURS, [])]
     yield ""
     yield "| side | n | ran | seconds | times ours | expected |"

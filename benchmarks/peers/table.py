@@ -1,35 +1,29 @@
 """The table of `benchmarks.mnist`: medians, spreads and ratios of its latest run."""
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 
+from benchmarks import receipts
 from benchmarks.measure import spread
+from benchmarks.receipts import Row
 
 PEERS = ("torch", "torch-loader", "keras-jax", "keras-tensorflow")
-# Of a core: what the machine's own services take.
-QUIET = 0.1
 
 
-def table(lines: Iterable[str], model: str) -> Iterator[str]:
-    """The latest run of `model` among lines of results, as Markdown."""
-    rows = [row for row in map(json.loads, lines) if row["model"] == model]
+def table(rows: Iterable[Row], model: str) -> Iterator[str]:
+    """The latest run of `model`, as Markdown."""
+    rows = receipts.latest([row for row in rows if row["model"] == model])
     if not rows:
         yield f"no results of {model}"
         return
-    date = max(row["date"] for row in rows)
-    rows = [row for row in rows if row["date"] == date]
-    by_side: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        by_side.setdefault(row["side"], []).append(row)
+    by_side = sides_of(rows)
     first = rows[0]
     others = max(row["others_cores"] for row in rows)
     yield (
         f"{model}, {first['cores']} cores ({first['cpu']}), of which other programs "
-        f"had {others:.2f} at most, {date}, {first['commit']}; median (least to "
-        "greatest) of n processes"
+        f"had {others:.2f} at most, {first['date']}, {first['commit']}; median (least "
+        "to greatest) of n processes"
     )
-    if others > QUIET:
+    if not receipts.is_quiet(rows):
         yield "\nNOT A QUIET MACHINE: these are no results."
     yield ""
     yield f"| side | n | seconds to {first['target']:g} % | epoch | seconds an epoch |"
@@ -44,7 +38,15 @@ def table(lines: Iterable[str], model: str) -> Iterator[str]:
     yield from _ratios(by_side)
 
 
-def _reached(rows: list[dict[str, Any]]) -> str:
+def sides_of(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """The rows of each side."""
+    by_side: dict[str, list[Row]] = {}
+    for row in rows:
+        by_side.setdefault(row["side"], []).append(row)
+    return by_side
+
+
+def _reached(rows: list[Row]) -> str:
     """The epochs at whose end the target was reached."""
     if rows[0]["side"] == "products":
         return ""
@@ -52,7 +54,7 @@ def _reached(rows: list[dict[str, Any]]) -> str:
     return ", ".join(sorted(epochs))
 
 
-def _cell(rows: list[dict[str, Any]], name: str) -> str:
+def _cell(rows: list[Row], name: str) -> str:
     values = [row[name] for row in rows]
     if None in values:
         return ""
@@ -60,7 +62,7 @@ def _cell(rows: list[dict[str, Any]], name: str) -> str:
     return f"{middle:.3g} ({least:.3g} to {greatest:.3g})"
 
 
-def _ratios(by_side: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+def _ratios(by_side: dict[str, list[Row]]) -> Iterator[str]:
     """The fastest peer over ours, and ours over its matrix products."""
     for name, words in (
         ("epoch_seconds", "an epoch"),

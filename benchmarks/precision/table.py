@@ -7,6 +7,8 @@ from scipy.stats import t as students_t
 
 BASELINE = "float32"
 _CELL = ("task", "decay", "momentum", "centered")
+# Side → seed → loss.
+Sides = dict[str, dict[int, float]]
 
 
 class Interval(NamedTuple):
@@ -51,12 +53,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     Bold is an interval without 0, of which one in twenty comes by chance.
     """
     last = {_cell(row): row for row in rows}
-    cells: dict[tuple, dict[str, dict[int, float]]] = {}
-    for row in rows:
-        if configuration(row) == configuration(last[_cell(row)]):
-            sides = cells.setdefault(_cell(row), {})
-            sides.setdefault(row["side"], {})[row["seed"]] = row["loss"]
-    cells = {cell: sides for cell, sides in cells.items() if BASELINE in sides}
+    cells = cells_of(rows)
     every = dict.fromkeys(side for sides in cells.values() for side in sides)
     columns = [side for side in every if side != BASELINE]
     head = ["task", "cell", "α", "n", "loss, float32", *columns]
@@ -68,6 +65,31 @@ def table(rows: list[dict[str, Any]]) -> str:
         if len(own) > 1:
             lines.append(_all_cells(task, list(own.values()), columns))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells_of(rows: list[dict[str, Any]]) -> dict[tuple, Sides]:
+    """Losses by cell, side and seed, of the configuration that a cell had last."""
+    last = {_cell(row): row for row in rows}
+    cells: dict[tuple, Sides] = {}
+    for row in rows:
+        if configuration(row) == configuration(last[_cell(row)]):
+            sides = cells.setdefault(_cell(row), {})
+            sides.setdefault(row["side"], {})[row["seed"]] = row["loss"]
+    return {cell: sides for cell, sides in cells.items() if BASELINE in sides}
+
+
+def in_percent(cells: list[Sides], side: str) -> list[float]:
+    """Differences in per cent of float32's loss, averaged over the cells, by seed.
+
+    Cells without the side do not count, nor seeds that one of the others lacks.
+    """
+    by_seed: dict[int, list[float]] = {}
+    having = [sides for sides in cells if side in sides]
+    for sides in having:
+        mean = statistics.mean(sides[BASELINE].values())
+        for seed, apart in differences(sides[side], sides[BASELINE]).items():
+            by_seed.setdefault(seed, []).append(100 * apart / mean)
+    return [statistics.mean(x) for x in by_seed.values() if len(x) == len(having)]
 
 
 def _cell(row):
@@ -90,17 +112,11 @@ def _line(row, sides, columns):
 
 
 def _all_cells(task, cells, columns):
-    """Differences in percent of float32's loss, averaged over the cells, by seed."""
     line = [task, "all of them", "", "", "in percent"]
     for side in columns:
-        by_seed: dict[int, list[float]] = {}
-        having = [sides for sides in cells if side in sides]
-        for sides in having:
-            mean = statistics.mean(sides[BASELINE].values())
-            for seed, apart in differences(sides[side], sides[BASELINE]).items():
-                by_seed.setdefault(seed, []).append(100 * apart / mean)
-        whole = [statistics.mean(x) for x in by_seed.values() if len(x) == len(having)]
-        line.append(_shown(whole, "+.2f", ".2f", " %") if len(having) > 1 else "")
+        several = sum(side in sides for sides in cells) > 1
+        apart = in_percent(cells, side) if several else []
+        line.append(_shown(apart, "+.2f", ".2f", " %"))
     return line
 
 

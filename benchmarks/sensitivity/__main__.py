@@ -26,63 +26,39 @@ learning rates look worse than they are, and a ν₀ of 1 more important.
 """
 
 import argparse
-import datetime
-import json
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
-from benchmarks import measure
+from benchmarks import receipts
+from benchmarks.receipts import Receipts
 from benchmarks.sensitivity.table import table
 from benchmarks.sensitivity.tasks import TRAINED, Trained
 from benchmarks.sensitivity.trials import mapped, searched, trained_at
 
-RESULTS = measure.ROOT / "benchmarks" / "results" / "sensitivity.jsonl"
+RESULTS = receipts.file_of("sensitivity")
 DIALECTS = ("optax", "torch", "keras", "tf1")
 SEEDS = 3
 
 
-class Receipts:
-    """The rows of a file, and those that are added to it."""
-
-    def __init__(self, path: Path | None):
-        """What the file has, if there is one."""
-        lines = path.read_text().splitlines() if path and path.exists() else []
-        self.rows = [json.loads(line) for line in lines]
-        self._path = path
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Keep a row; the file has it when this returns."""
-        self.rows.append(row)
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-
-    def having(self, **values: Any) -> list[dict[str, Any]]:
-        """The rows with these values."""
-        return [row for row in self.rows if values.items() <= row.items()]
-
-
-def measured(receipts: Receipts, trained: Trained, seeds: int, **about: Any) -> None:
+def measured(kept: Receipts, trained: Trained, seeds: int, **about: Any) -> None:
     """All of one task and dialect that is not there yet."""
     about = about | {"of": trained.of, "seeds": seeds}
     dialect = about["dialect"]
-    if not (search := receipts.having(kind="search", **about)):
+    if not (search := kept.having(kind="search", **about)):
         began = time.monotonic()
         found = searched(trained, dialect, seeds)
         seconds = round(time.monotonic() - began, 1)
         search = [{"kind": "search", **about, "seconds": seconds, **found}]
-        receipts.add(search[0])
+        kept.add(search[0])
         _say(search[0], "search", f"{seconds:.0f} s, best {found['best']}")
     planned = [search[-1]["best"], *mapped(trained, dialect)]
-    there = [row["at"] for row in receipts.having(kind="point", **about)]
+    there = [row["at"] for row in kept.having(kind="point", **about)]
     missing = [point for point in planned if point not in there]
 
     def told(point, metrics):
         row = {"kind": "point", **about, "at": point, **metrics}
-        receipts.add(row)
+        kept.add(row)
         _say(row, point, row["test"])
 
     if missing:
@@ -96,37 +72,35 @@ def _say(row, *words):
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     """What was asked for."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sensitivity", description=__doc__.splitlines()[0]
-    )
+    parser = receipts.arguments(__doc__.splitlines()[0], "in seconds")
+    parser.prog = "python -m benchmarks.sensitivity"
     parser.add_argument("--tasks", nargs="+", choices=TRAINED, default=[*TRAINED])
     parser.add_argument("--dialects", nargs="+", choices=DIALECTS)
-    parser.add_argument("--smoke", action="store_true", help="in seconds, no record")
-    parser.add_argument("--table", action="store_true", help="of what was measured")
-    parser.add_argument("--out", type=Path)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train what is not there yet, append, print."""
     args = arguments(argv)
-    receipts = Receipts(None if args.smoke and not args.out else args.out or RESULTS)
+    kept = Receipts(
+        args.out or RESULTS if args.table else receipts.kept_in(args, RESULTS)
+    )
     if not args.table:
-        date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         # No date in the points: they are the same on every day.
-        receipts.add({"kind": "run", "date": date, **measure.circumstances()})
+        about = receipts.about(__doc__.splitlines()[0], args.smoke)
+        kept.add({"kind": "run", **about})
         for task in args.tasks:
             trained = TRAINED[task](args.smoke)
             for dialect in args.dialects or (DIALECTS[1:2] if args.smoke else DIALECTS):
                 measured(
-                    receipts,
+                    kept,
                     trained,
                     2 if args.smoke else SEEDS,
                     task=task,
                     metric=trained.metric,
                     dialect=dialect,
                 )
-    print(table(receipts.rows))
+    print(table(kept.rows))
 
 
 if __name__ == "__main__":

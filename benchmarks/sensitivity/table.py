@@ -4,7 +4,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.sensitivity.trials import default
 
@@ -46,65 +46,108 @@ def good_octaves(line: Line, within: float) -> tuple[float, bool]:
     return round(reach, 2), inside
 
 
+class Distance(NamedTuple):
+    """How far the defaults of a dialect are from what was found; a row for each.
+
+    Attributes:
+        defaults: The metric there.
+        rate: Where only the learning rate is tuned.
+        search: What the search chose.
+        best: Of all that was trained.
+    """
+
+    defaults: Row
+    rate: Row
+    search: Row
+    best: Row
+
+
+def distances(rows: Sequence[Row]) -> dict[tuple[str, str], Distance]:
+    """By task and dialect, where a search and the defaults were trained."""
+    searches = {
+        (row["task"], row["dialect"], row["of"]): row["best"]
+        for row in rows
+        if row["kind"] == "search"
+    }
+    found = {}
+    for (task, dialect), points in _cells(rows).items():
+        usual = default(dialect)
+        tuned = [row for row in points if _differs(row["at"], usual, "learning_rate")]
+        choice = searches.get((task, dialect, points[0]["of"]))
+        first = [row for row in points if row["at"] == usual]
+        search = [row for row in points if row["at"] == choice]
+        if first and search:
+            found[task, dialect] = Distance(
+                first[0], _chosen(tuned), search[0], _chosen(points)
+            )
+    return found
+
+
+def maps(rows: Sequence[Row]) -> dict[tuple[str, str, float], dict[float, Row]]:
+    """Lines of the map, learning rate → row, by task, dialect and ε."""
+    lines: dict[tuple[str, str, float], dict[float, Row]] = {}
+    for (task, dialect), points in _cells(rows).items():
+        usual = default(dialect)
+        for row in points:
+            at = row["at"]
+            if _differs(at, usual, "learning_rate", "eps") and _on_map(at):
+                line = lines.setdefault((task, dialect, at["eps"]), {})
+                line[at["learning_rate"]] = row
+    return lines
+
+
+def metrics(line: Mapping[float, Row]) -> Line:
+    """Of a line of the map."""
+    return {rate: mean(row["test"]) for rate, row in line.items()}
+
+
 def table(rows: Sequence[Row]) -> str:
     """Two tables in Markdown: a line for each task and dialect, and for each ε."""
+    return "\n".join([*_distances(rows), "", *_widths(rows)])
+
+
+def _cells(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Points by task and dialect, of the size that the task had last."""
+    points = [row for row in rows if row["kind"] == "point"]
+    latest = {row["task"]: row["of"] for row in points}
     cells: dict[tuple[str, str], list[Row]] = {}
-    latest = {row["task"]: row["of"] for row in rows if row["kind"] == "point"}
-    for row in rows:
-        if row["kind"] == "point" and row["of"] == latest[row["task"]]:
+    for row in points:
+        if row["of"] == latest[row["task"]]:
             cells.setdefault((row["task"], row["dialect"]), []).append(row)
-    searches = {
-        (row["task"], row["dialect"]): row["best"]
-        for row in rows
-        if row["kind"] == "search" and row["of"] == latest.get(row["task"])
-    }
-    return "\n".join([*_distances(cells, searches), "", *_widths(cells)])
+    return cells
 
 
-def _distances(cells, searches) -> Iterator[str]:
+def _distances(rows) -> Iterator[str]:
     yield (
         "| task, metric | dialect | defaults | times the best | learning rate tuned "
         "| search's choice | best of all |"
     )
     yield "|---|---|---|---|---|---|---|"
-    for (task, dialect), rows in cells.items():
-        usual = default(dialect)
-        tuned = [row for row in rows if _differs(row["at"], usual, "learning_rate")]
-        found = [row for row in rows if row["at"] == searches.get((task, dialect))]
-        first = [row for row in tuned if row["at"] == usual]
-        if not (first and found):
-            continue
-        best, rate = _chosen(rows), _chosen(tuned)
-        worse = mean(first[0]["test"]) / mean(best["test"])
+    for (task, dialect), of in distances(rows).items():
+        worse = mean(of.defaults["test"]) / mean(of.best["test"])
         yield (
-            f"| {task}, {rows[0]['metric']} | {dialect} "
-            f"| {_metric(first[0])} at {usual['learning_rate']:g} | {worse:.3g} "
-            f"| {_metric(rate)} at {rate['at']['learning_rate']:.2g} "
-            f"| {_metric(found[0])} at {_values(found[0]['at'])} "
-            f"| {_metric(best)} at {_values(best['at'])} |"
+            f"| {task}, {of.best['metric']} | {dialect} "
+            f"| {_metric(of.defaults)} at {of.defaults['at']['learning_rate']:g} "
+            f"| {worse:.3g} "
+            f"| {_metric(of.rate)} at {of.rate['at']['learning_rate']:.2g} "
+            f"| {_metric(of.search)} at {_values(of.search['at'])} "
+            f"| {_metric(of.best)} at {_values(of.best['at'])} |"
         )
 
 
-def _widths(cells) -> Iterator[str]:
+def _widths(rows) -> Iterator[str]:
     within = [f"octaves within {100 * (x - 1):.0f} %" for x in GOOD]
     yield f"| task | dialect | ε | best learning rate | metric | {' | '.join(within)} |"
     yield "|---|---|---|---|---|" + "---|" * len(GOOD)
-    for (task, dialect), rows in cells.items():
-        usual = default(dialect)
-        lines: dict[float, dict[float, Row]] = {}
-        for row in rows:
-            at = row["at"]
-            if _differs(at, usual, "learning_rate", "eps") and _on_map(at):
-                lines.setdefault(at["eps"], {})[at["learning_rate"]] = row
-        for eps, line in lines.items():
-            metrics = {rate: mean(row["test"]) for rate, row in line.items()}
-            best = min(metrics, key=lambda rate: metrics[rate])
-            widths = [good_octaves(metrics, x) for x in GOOD]
-            shown = [f"{'' if inside else '≥ '}{x:.1f}" for x, inside in widths]
-            yield (
-                f"| {task} | {dialect} | {eps:.0e} | 2^{math.log2(best):.0f} = "
-                f"{best:.2g} | {_metric(line[best])} | {' | '.join(shown)} |"
-            )
+    for (task, dialect, eps), line in maps(rows).items():
+        heights = metrics(line)
+        best = min(heights, key=lambda rate: heights[rate])
+        widths = [good_octaves(heights, x) for x in GOOD]
+        shown = [f"{'' if inside else '≥ '}{x:.1f}" for x, inside in widths]
+        yield (
+            f"| {task} | {dialect} | {eps:.0e} | 2^{math.log2(best):.0f} = "
+            f"{best:.2g} | {_metric(line[best])} | {' | '.join(shown)} |"
+        )
 
 
 def _chosen(rows: list[Row]) -> Row:
