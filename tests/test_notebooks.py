@@ -74,6 +74,12 @@ def test_every_cell_was_run_in_order_and_none_failed(source):
 
 
 @each
+def test_every_notebook_shows_pictures(source):
+    outputs = [x for cell in notebook(source).cells for x in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+
+
+@each
 def test_no_output_holds_a_warning_a_path_or_a_traceback(source):
     for cell in notebook(source).cells:
         for output in cell.get("outputs", []):
