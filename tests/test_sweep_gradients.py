@@ -150,6 +150,26 @@ def test_tune_comes_back_from_where_the_loss_is_not_finite():
     assert 0.97 < found.hyperparameters["x"] <= 1
 
 
+def half_derivable(hyperparameters, key):
+    """Lowest at e²; from 1 on its slope is 0 · ∞."""
+    del key
+    x = hyperparameters["x"]
+    return jnp.square(jnp.log(x) - 2) + 0 * jnp.sqrt(jnp.maximum(1 - x, 0.0))
+
+
+def test_tune_goes_on_where_the_best_has_no_slope():
+    found = tune(half_derivable, {"x": 0.5}, rounds=20, direction="forward")
+    tried = [turn["x"] for turn in found.path]
+    assert max(tried) >= 1  # Lower there, and no way on.
+    assert len(set(tried)) == 20
+    assert found.hyperparameters["x"] == max(tried)
+
+
+def test_tune_refuses_a_start_without_a_slope():
+    with pytest.raises(ValueError, match=r"a slope of \{'x': nan\}; expected finite"):
+        tune(half_derivable, {"x": 2.0}, direction="forward")
+
+
 def test_any_function_can_be_tuned_forward():
     found = tune(bowl, {"x": 0.5}, rounds=60, direction="forward")
     assert found.hyperparameters["x"] == pytest.approx(2, rel=0.02)

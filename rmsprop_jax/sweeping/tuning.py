@@ -47,8 +47,9 @@ def tune(
 
     Every hyperparameter moves on a scale on which its range has no end: rmsprop's in
     [0, 1), such as decay and momentum, on log x / (1 − x), all others on log x. There
-    they take steps of RMSProp, of about `rate` each at first, then smaller. A round
-    whose metric or gradient is not finite goes back to the best, and halves the steps.
+    they take steps of RMSProp, of about `rate` each at first, then smaller. After a
+    round whose metric or gradient is not finite, it tries again from the best round
+    where both were, with steps of half the size.
 
     It is for refining: it finds the bottom of the valley that `start` is in. The
     seed, and so the noise, is the same in all rounds; see whether what it found
@@ -69,7 +70,7 @@ def tune(
     Raises:
         TypeError: As `hypergradient`.
         ValueError: As `hypergradient`, if a number is not above 0, or if the very
-            first run ends in a metric that is not finite.
+            first run has a metric or a gradient that is not finite.
 
     Example:
         >>> import jax.numpy as jnp
@@ -104,28 +105,33 @@ def tune(
     tx = rmsprop(rate, decay=0.9, bias_correction=True)
     free = _free(numbers)
     state, scale, path = tx.init(free), 1.0, []
-    best, best_free, lowest = None, free, math.inf
+    base = None  # The best round to go on from: its numbers, metric and slopes.
     for turn in range(rounds):
         numbers, value, slopes = compiled(free, jnp.uint32(seed))
-        found = {name: float(x) for name, x in numbers.items()}
+        found = _plain(numbers)
         path.append({**start, **found, "value": float(value)})
-        if float(value) < lowest:
-            best, best_free, lowest = path[-1], free, float(value)
-        if best is None:
+        if all(math.isfinite(float(x)) for x in (value, *slopes.values())):
+            if base is None or value < base[1]:
+                base = free, value, slopes
+        elif base is None:
             raise ValueError(
-                f"start={dict(start)!r}: its metric is {float(value)!r}; expected one "
-                "that does not diverge. Start from a smaller learning rate."
+                f"start={dict(start)!r}: its metric is {float(value)!r}, with a slope "
+                f"of {_plain(slopes)!r}; expected finite ones, of a run that does not "
+                "diverge. Start from a smaller learning rate."
             )
-        sound = [value, *slopes.values()]
-        if not all(math.isfinite(float(x)) for x in sound):
-            free, state, scale = best_free, tx.init(free), scale / 2
-            continue
+        else:
+            (free, _, slopes), state, scale = base, tx.init(free), scale / 2
         updates, state = tx.update(slopes, state)
         size = scale * (1 - turn / rounds)
         free = optax.apply_updates(free, optax.tree.scale(size, updates))
-    assert best is not None
+    finite = [turn for turn in path if math.isfinite(turn["value"])]
+    best = min(finite, key=lambda turn: turn["value"])
     chosen = {name: value for name, value in best.items() if name != "value"}
-    return Tuned(chosen, lowest, path)
+    return Tuned(chosen, best["value"], path)
+
+
+def _plain(numbers: Numbers) -> dict[str, float]:
+    return {name: float(x) for name, x in numbers.items()}
 
 
 def _in_unit(name: str) -> bool:
