@@ -54,8 +54,10 @@ def test_an_option_that_means_nothing_here_is_refused(text, words):
     assert words in str(refusal.value)
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("model", ["linear", "mlp"])
+@pytest.mark.parametrize(
+    ("task", "model"),
+    [(one.name, model) for one in TASKS.values() for model in one.models],
+)
 def test_what_has_been_resolved_passes_again(task, model):
     config = settings.resolve(parse(["--task", task, "--model", model]), task, model)
     settings.check(config)

@@ -13,8 +13,16 @@ from typing import Any, Literal
 
 from rmsprop_jax.files import write_text
 
-Tasks = Literal["auto", "mnist", "fashion-mnist", "digits", "linear"]
-Models = Literal["linear", "mlp", "cnn", "strong"]
+Tasks = Literal[
+    "auto",
+    "mnist",
+    "fashion-mnist",
+    "digits",
+    "linear",
+    "spoken-digits",
+    "digit-strings",
+]
+Models = Literal["linear", "mlp", "cnn", "strong", "lstm", "gru"]
 Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]
 Shapes = Literal["constant", "step", "exponential", "cosine"]
 Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
@@ -31,7 +39,7 @@ class Learning:
     model: Models | None = None
     """The model; each task has its own default."""
     hidden: int | None = None
-    """Width of the hidden layer of mlp and cnn."""
+    """Width of the hidden layer of mlp and cnn, of both layers of lstm and gru."""
     epochs: int | None = None
     """Passes over the training data."""
     batch_size: int | None = None
@@ -43,9 +51,11 @@ class Learning:
     label_smoothing: float | None = None
     """Share of each label that is spread over all classes."""
     shift: float | None = None
-    """Augmentation: images move by up to so many pixels each way."""
+    """Augmentation: up to so many pixels each way, or hundredths of a second."""
     rotate: float | None = None
     """Augmentation: images turn by up to so many degrees each way."""
+    masks: int | None = None
+    """Augmentation: so many stretches of time and bands of pitch are silenced."""
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
     """What the model computes in; parameters and losses stay float32."""
     target_accuracy: float | None = None
@@ -168,7 +178,13 @@ class Running:
 
 @dataclass(frozen=True)
 class Config:
-    """A run, told completely."""
+    """A run, told completely; where an option is `None`, task and model decide.
+
+    Example:
+        >>> config = Config(Learning(task="digits"), Optimizer(dialect="torch"))
+        >>> config.learning.epochs, config.running.log_every
+        (None, 100)
+    """
 
     learning: Learning = Learning()
     optimizer: Optimizer = Optimizer()

@@ -27,7 +27,7 @@ class Evaluate:
     json: bool = False
     """Print one JSON object in place of text."""
     pictures: Path | None = None
-    """Draw confusion.png and mistakes.png (regression: fit.png) into this folder."""
+    """Draw into this folder what the run draws at its end, but for the curves."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,10 +87,12 @@ def _text(result: dict[str, Any], saved: Any, checkpoint: str) -> str:
     which = f"{checkpoint}, " if checkpoint in ("best", "latest") else ""
     by = ", by its averaged weights" if saved.average else ""
     lines = [f"{result['task']}, {result['model']}, {which}step {saved.step}{by}"]
-    loss, unit = status.loss_text(result["test/loss"]), saved.task.unit
+    unit = saved.task.unit
     tested = f"{result['tested']:,} test {unit}"
     if "classes" not in result:
-        return f"{lines[0]}\nloss {loss} over {tested}"
+        words = ", ".join(status.measured(result, "test/", ""))
+        return f"{lines[0]}\n{words} over {tested}"
+    loss = status.loss_text(result["test/loss"])
     right = sum(row["right"] for row in result["classes"])
     lines.append(
         f"{right:,} of {tested} right, {status.percent(result['test/accuracy'])}, "

@@ -98,6 +98,8 @@ def summary(result: dict[str, Any]) -> str:
         said = f"{100 * result['test/accuracy']:.2f} % of {tested}"
     else:
         said = f"test loss {result['test/loss']:.4g} over {tested}"
+    if "test/error" in result:
+        said += f" (error {100 * result['test/error']:.2f} %)"
     text = f"{name}: {said} after {result['epochs']} epochs, {result['seconds']:.1f} s"
     if result["target_accuracy"] is not None:
         reached = result["reached"]

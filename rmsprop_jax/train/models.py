@@ -1,7 +1,7 @@
 """The models, by name: a number of outputs for each example.
 
 Parameters and outputs are float32, what is between is computed in `dtype`. Images are
-(batch, height, width, channels).
+(batch, height, width, channels); sequences have a module of their own, `recurrent`.
 """
 
 import math
@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rmsprop_jax.train.convolution import convolve, max_pool
+from rmsprop_jax.train.recurrent import RECURRENT
 
 _Conv = partial(nnx.Conv, kernel_size=(3, 3), conv_general_dilated=convolve)
 
@@ -115,7 +116,7 @@ class Strong(nnx.Module):
         return self.out(x).astype(jnp.float32)
 
 
-MODELS = {"linear": Linear, "mlp": MLP, "cnn": CNN, "strong": Strong}
+MODELS = {"linear": Linear, "mlp": MLP, "cnn": CNN, "strong": Strong, **RECURRENT}
 # How often a model halves its images.
 _HALVINGS = {"cnn": 2, "strong": 3}
 
@@ -127,6 +128,7 @@ def build(
     *,
     hidden: int = 100,
     dtype: Any = "float32",
+    each_frame: bool = False,
     rngs: nnx.Rngs,
 ) -> nnx.Module:
     """The model of that name, with new parameters.
@@ -135,10 +137,12 @@ def build(
 
     Args:
         name: A key of `MODELS`.
-        input_shape: Of one example; (height, width, channels) for images.
+        input_shape: Of one example; (height, width, channels) for images, (frames,
+            features) for sequences.
         outputs: How many numbers for each example.
-        hidden: Width of the hidden layer; only mlp and cnn have one.
+        hidden: Width of the hidden layer; linear and strong have none.
         dtype: What to compute in; parameters and outputs are float32.
+        each_frame: Outputs for each step of a sequence, not for the whole.
         rngs: Where the initial parameters come from.
 
     Raises:
@@ -154,8 +158,20 @@ def build(
             f"(height, width, channels) of {least} x {least} pixels or more, because "
             f"it halves them {halvings} times; model='mlp' takes any shape."
         )
-    model = MODELS[name]
-    return model(input_shape, outputs, hidden=hidden, dtype=jnp.dtype(dtype), rngs=rngs)
+    options = {"hidden": hidden, "dtype": jnp.dtype(dtype), "rngs": rngs}
+    if name in RECURRENT:
+        if len(input_shape) != 2:
+            raise ValueError(
+                f"model={name!r} on examples of shape {input_shape}: expected "
+                "sequences (frames, features); model='mlp' takes any shape."
+            )
+        options["each_frame"] = each_frame
+    elif each_frame:
+        raise ValueError(
+            f"model={name!r}: expected one of {', '.join(RECURRENT)}, since each frame "
+            "is to have its own outputs."
+        )
+    return MODELS[name](input_shape, outputs, **options)
 
 
 def _flat(x: jax.Array) -> jax.Array:

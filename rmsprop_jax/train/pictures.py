@@ -149,6 +149,7 @@ def mistakes(
     confidences: Any,
     path: str | os.PathLike[str],
     names: Sequence[str] | None = None,
+    unit: str = "images",
 ) -> None:
     """The images about which the model was surest and wrong, up to 24 of them.
 
@@ -159,6 +160,7 @@ def mistakes(
         confidences: The probabilities it gives them, in [0, 1].
         path: Where to.
         names: What the classes are called; their numbers if None.
+        unit: What the images are of.
 
     Raises:
         ValueError: If the arguments do not pair, or the images are not grey.
@@ -181,7 +183,7 @@ def mistakes(
             path,
             width=8,
             height=1.1,
-            title=f"No mistakes in {_many(labels.size)} images",
+            title=f"No mistakes in {_many(labels.size)} {unit}",
             below="There is nothing to show.",
         ):
             return
@@ -203,7 +205,7 @@ def mistakes(
         path,
         width=8,
         height=0.75 + row * -(-surest.size // 6),
-        title=f"{title} in {_many(labels.size)} images",
+        title=f"{title} in {_many(labels.size)} {unit}",
         below="What it is, what the model said, and how sure it was.",
     ) as figure:
         _gallery(figure, images[surest], captions, row)

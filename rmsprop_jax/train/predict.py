@@ -2,8 +2,11 @@
 
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,16 +20,19 @@ class Predict:
     Any size and kind of image will do. What is drawn is cut out, scaled and centred as
     the run's data were made; an image of exactly the model's size is taken as it is.
     For a task of rows, text files: a line each, numbers apart by commas or blanks.
+    For a task of speech, recordings: WAV files.
     """
 
     run: tyro.conf.Positional[Path]
     """The folder of the run, such as one under runs/."""
     files: tyro.conf.Positional[tuple[Path, ...]]
-    """Image files, one digit or thing on each."""
+    """Image files, one digit or thing on each; or what else the task is about."""
     checkpoint: str = "best"
     """Which checkpoint: best, latest, or a step."""
     invert: Literal["auto", "yes", "no"] = "auto"
     """Whether the ink is darker than the page; auto: going by the border."""
+    beam: int | None = None
+    """Transcripts: by a search among so many beginnings, not frame by frame."""
     json: bool = False
     """Print a JSON object for each file in place of text."""
     seen: Path | None = None
@@ -42,27 +48,53 @@ def main(arguments: Sequence[str]) -> int:
     asked = tyro.cli(Predict, prog="rmsprop-jax predict", args=arguments)
     if not asked.files:
         raise ValueError("expected files after the run, got none.")
-    import numpy as np
-
     from rmsprop_jax.train.saved import SavedRun
     from rmsprop_jax.train.tasks.task import Reading
 
     saved = SavedRun(asked.run, asked.checkpoint, count=1)
+    answer = _answer(saved.task, asked.beam)
     reading = Reading(asked.invert, asked.seen)
     found = [_examples(path, saved.task, reading) for path in asked.files]
     parts = [part[0] for part in found if not isinstance(part, Exception)]
-    joined = {
-        name: np.concatenate([part[name] for part in parts])
-        for name in (parts[0] if parts else ())
-    }
-    outputs = iter(saved.outputs(joined) if parts else ())
+    outputs = iter(_outputs(saved, parts))
     for path, part in zip(asked.files, found, strict=True):
         if isinstance(part, Exception):
             _refuse(path, part, asked.json)
             continue
         for name in part[1]:
-            print(_line(name, saved.task.said(next(outputs)), asked.json))
+            print(_line(name, answer(next(outputs)), asked.json))
     return 1 if len(parts) < len(found) else 0
+
+
+def _answer(task: Any, beam: int | None) -> Any:
+    """What is said of the outputs for an example."""
+    if beam is None:
+        return task.said
+    if not task.each_frame:
+        raise ValueError(
+            f"--beam {beam}: it says nothing for --task {task.name}; leave it out."
+        )
+    if beam < 1:
+        raise ValueError(f"--beam {beam}: expected 1 or more.")
+    return partial(task.said, beam=beam)
+
+
+def _outputs(saved: Any, parts: list[Any]) -> list[Any]:
+    """Those for each example; what is of one shape goes through the model at once."""
+    import numpy as np
+
+    groups = defaultdict(list)
+    for place, part in enumerate(parts):
+        groups[tuple(x.shape[1:] for x in part.values())].append(place)
+    found: dict[int, list[Any]] = {}
+    for places in groups.values():
+        names = parts[places[0]]
+        joined = {k: np.concatenate([parts[i][k] for i in places]) for k in names}
+        outputs = iter(saved.outputs(joined))
+        for place in places:
+            count = len(next(iter(parts[place].values())))
+            found[place] = list(islice(outputs, count))
+    return [one for place in range(len(parts)) for one in found[place]]
 
 
 def _examples(path: Path, task: Any, reading: Any) -> Any:
@@ -76,13 +108,12 @@ def _examples(path: Path, task: Any, reading: Any) -> Any:
 def _line(name: str, answer: dict[str, Any], as_json: bool) -> str:
     if as_json:
         return json.dumps({"file": name, **answer})
-    if "shares" not in answer:
+    if "confidence" not in answer:
         return f"{name}: {answer['answer']:.6g}"
-    first, second = sorted(answer["shares"].items(), key=lambda kv: -kv[1])[:2]
-    return (
-        f"{name}: {first[0]} ({_percent(first[1])}), "
-        f"then {second[0]} ({_percent(second[1])})"
-    )
+    shares = answer.get("shares", {answer["answer"]: answer["confidence"]})
+    likeliest = sorted(shares.items(), key=lambda kv: -kv[1])[:2]
+    said = [f"{text or 'nothing'} ({_percent(share)})" for text, share in likeliest]
+    return f"{name}: {', then '.join(said)}"
 
 
 def _percent(share: float) -> str:

@@ -16,6 +16,7 @@ _PLAIN = {
     "label_smoothing": 0.0,
     "shift": 0.0,
     "rotate": 0.0,
+    "masks": 0,
     "ema": 0.0,
     "warmup": 0.0,
     "schedule": "constant",
@@ -32,6 +33,18 @@ _DIGITS = {
     "rotate": 8.0,
     "label_smoothing": 0.1,
 }
+_STRINGS = {"epochs": 8, "batch_size": 32, "shift": 0.0, "masks": 0, "ema": 0.99}
+_SPOKEN = {"learning_rate": 3e-3, "shift": 5.0, "masks": 1}
+_SPEECH = {
+    "epochs": 20,
+    "batch_size": 64,
+    "hidden": 128,
+    "learning_rate": 2e-3,
+    "schedule": "cosine",
+    "warmup": 0.5,
+    "clip_norm": 1.0,
+    "ema": 0.99,
+}
 # By model, and by task and model where a task wants something else.
 SETTINGS = {
     "linear": {"schedule": "cosine"},
@@ -47,6 +60,12 @@ SETTINGS = {
         "rotate": 10.0,
         "label_smoothing": 0.1,
     },
+    "lstm": _SPEECH,
+    "gru": _SPEECH,
+    "spoken-digits/lstm": _SPOKEN,
+    "spoken-digits/gru": _SPOKEN,
+    "digit-strings/lstm": _STRINGS,
+    "digit-strings/gru": _STRINGS,
     "digits/linear": {"epochs": 40, "batch_size": 32},
     "digits/mlp": {"epochs": 40, "batch_size": 32},
     "digits/cnn": _DIGITS | {"epochs": 40},
@@ -119,10 +138,10 @@ def check_task(config: Config, task: "Task") -> None:
                 f"{options.flag(name)} {given[name]}: it says nothing for --task "
                 f"{task.name}; leave it out."
             )
-    if given["hidden"] is not None and model not in (None, "mlp", "cnn"):
+    if given["hidden"] is not None and model in ("linear", "strong"):
         raise ValueError(
             f"--hidden {given['hidden']}: --model {model} has no hidden layer "
-            "of that kind; it is for mlp and cnn."
+            "of that kind; it is for mlp, cnn, lstm and gru."
         )
     if model is not None and model not in task.models:
         raise ValueError(
@@ -131,7 +150,8 @@ def check_task(config: Config, task: "Task") -> None:
         )
     side = task.input_shape[0]
     if given["shift"] is not None and given["shift"] > side / 2:
-        raise _unexpected("shift", given["shift"], f"at most half of {side} pixels")
+        unit = "pixels" if len(task.input_shape) == 3 else "hundredths of a second"
+        raise _unexpected("shift", given["shift"], f"at most half of {side} {unit}")
 
 
 def check_pace(config: Config) -> None:
@@ -162,6 +182,7 @@ _AT_LEAST = {
     "seed": 0,
     "shift": 0,
     "rotate": 0,
+    "masks": 0,
     "accumulate": 1,
     "warmup": 0,
     "patience": 0,

@@ -59,19 +59,19 @@ class Status:
         if not self.row:
             waited = duration(time.monotonic() - self.began)
             return [f"compiling and starting, {waited}"]
-        words = _losses(self.row, "", "")
+        words = measured(self.row, "", "")
         if "examples_per_second" in self.row:
             words.append(f"{quantity(self.row['examples_per_second'])} {self.unit}/s")
         if self.row.get("learning_rate") is not None:
             words.append(f"learning rate {self.row['learning_rate']:.1e}")
         if self.best:
-            words += _losses({self.best[0]: self.best[1]}, "", "best test ")
+            words += measured({self.best[0]: self.best[1]}, "", "best test ")
         return words
 
     def epoch_line(self, row: Row, width: int | None = None) -> str:
         """The line of a finished epoch, without what `width` columns cannot hold."""
-        train, test = _losses(row, "train/", ""), _losses(row, "test/", "test ")
-        validation = _losses(row, "validation/", "validation ")
+        train, test = measured(row, "train/", ""), measured(row, "test/", "test ")
+        validation = measured(row, "validation/", "validation ")
         speed = row.get("examples_per_second")
         rate = [] if speed is None else [f"{quantity(speed)} {self.unit}/s"]
         seconds = row.get("seconds")
@@ -119,9 +119,19 @@ def loss_text(loss: float) -> str:
     return f"{loss:.1e}"
 
 
-def _losses(row: Row, prefix: str, called: str) -> list[str]:
+_WORDS = (("loss", loss_text), ("error", percent), ("accuracy", percent))
+
+
+def measured(row: Row, prefix: str, called: str) -> list[str]:
+    """What a row says, such as `test loss 0.0812` and `test accuracy 97.50 %`.
+
+    Args:
+        row: Numbers by their names.
+        prefix: Of the names, such as `test/`.
+        called: What stands in front of each.
+    """
     words = []
-    for name, word in (("loss", loss_text), ("accuracy", percent)):
+    for name, word in _WORDS:
         if row.get(prefix + name) is not None:
             words.append(f"{called}{name} {word(row[prefix + name])}")
     return words

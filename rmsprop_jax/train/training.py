@@ -135,6 +135,7 @@ def model_of(config: Config, task: Task):
         task.input_shape,
         task.outputs,
         hidden=learning.hidden or 100,
+        each_frame=task.each_frame,
         dtype=learning.compute_dtype,
     )
 

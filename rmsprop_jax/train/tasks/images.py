@@ -50,7 +50,9 @@ def _draw(
     )
 
 
-def _images(name, side, models, load, mean, deviation, classes, idle=()) -> Task:
+def _images(
+    name, side, models, load, mean, deviation, classes, idle=("masks",)
+) -> Task:
     return Task(
         name=name,
         input_shape=(side, side, 1),
@@ -93,6 +95,6 @@ TASKS = (
         0.3053,
         0.3760,
         _DIGITS,
-        idle=("data_dir",),
+        idle=("data_dir", "masks"),
     ),
 )

@@ -67,7 +67,14 @@ TASKS = (
         examples=_examples,
         said=_said,
         draw=_draw,
-        idle=("data_dir", "target_accuracy", "label_smoothing", "shift", "rotate"),
+        idle=(
+            "data_dir",
+            "target_accuracy",
+            "label_smoothing",
+            "shift",
+            "rotate",
+            "masks",
+        ),
         unit="rows",
     ),
 )

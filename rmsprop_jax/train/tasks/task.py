@@ -60,6 +60,7 @@ class Task:
         idle: Options that say nothing for this task.
         unit: What examples are called.
         classes: What the answers are called; `None` if they are no classes.
+        each_frame: Whether the model gives its outputs for each frame of a sequence.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Task:
     idle: tuple[str, ...] = ()
     unit: str = "examples"
     classes: tuple[str, ...] | None = None
+    each_frame: bool = False
 
     @property
     def model(self) -> str:

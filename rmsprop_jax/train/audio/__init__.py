@@ -1,0 +1,1 @@
+"""Sound: reading it, and what a model sees of it."""

@@ -1,0 +1,167 @@
+"""Recurrent models of sequences: an LSTM, and a GRU that reads both ways.
+
+Sequences of a batch are as long as the longest, and what is past the end of one has no
+part in its answer. A frame's product with the input matrix does not wait for the frame
+before, so it is taken for all frames at once, and only h W is left to the loop.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+# So many frames are read as one: fewer steps, each of them wider.
+STACKED = 4
+# The output of what cannot be: its share of a softmax is 0.
+_NEVER = -1e4
+
+
+class Sequence(NamedTuple):
+    """What recurrent models see.
+
+    Attributes:
+        frames: (batch, frames, features), float32.
+        length: (batch,), int32: how many frames are true; the others are 0.
+    """
+
+    frames: jax.Array
+    length: jax.Array
+
+
+class Cell(NamedTuple):
+    """A recurrence: state, x W + b of a frame, h W → state, of which h comes first.
+
+    Attributes:
+        states: How many arrays a state has.
+        gates: How many times the width of h the products are.
+        advance: As above.
+        bias: Width → where b begins.
+    """
+
+    states: int
+    gates: int
+    advance: Callable[[tuple, jax.Array, jax.Array], tuple]
+    bias: Callable[[int], jax.Array]
+
+
+def _lstm(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
+    """State: h = σ(o) tanh(c) and c ← σ(f) c + σ(i) tanh(g)."""
+    i, f, g, o = jnp.split(x + again, 4, axis=-1)
+    c = jax.nn.sigmoid(f) * state[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
+def _remembering(width: int) -> jax.Array:
+    """The forget gate begins at 1: open, or the gradient would not reach far."""
+    return jnp.zeros((4, width)).at[1].set(1.0).ravel()
+
+
+def _gru(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
+    """State: h ← (1 − σ(z)) n + σ(z) h, with n = tanh(xₙ + σ(r) hₙ)."""
+    (xr, xz, xn), (hr, hz, hn) = (jnp.split(a, 3, axis=-1) for a in (x, again))
+    z = jax.nn.sigmoid(xz + hz)
+    n = jnp.tanh(xn + jax.nn.sigmoid(xr + hr) * hn)
+    return ((1 - z) * n + z * state[0],)
+
+
+LSTM = Cell(2, 4, _lstm, _remembering)
+GRU = Cell(1, 3, _gru, lambda width: jnp.zeros(3 * width))
+
+
+class Layer(nnx.Module):
+    """A recurrence over (frames, batch, features) → (frames, batch, width)."""
+
+    def __init__(self, cell, features, width, *, backwards=False, dtype, rngs):
+        self.cell, self.dtype, self.backwards = cell, dtype, backwards
+        make = nnx.initializers.lecun_normal()
+        self.into = nnx.Param(make(rngs.params(), (features, cell.gates * width)))
+        make = nnx.initializers.orthogonal()
+        gates = [make(key, (width, width)) for key in _keys(rngs, cell.gates)]
+        self.again = nnx.Param(jnp.concatenate(gates, axis=1))
+        self.bias = nnx.Param(cell.bias(width))
+
+    def __call__(self, x: jax.Array, true: jax.Array) -> jax.Array:
+        """Frames and which of them are true, (frames, batch, 1) → h after each."""
+        into, again = (a[...].astype(self.dtype) for a in (self.into, self.again))
+        product = partial(jnp.matmul, preferred_element_type=jnp.float32)
+        x = product(x.astype(self.dtype), into) + self.bias[...].reshape(1, 1, -1)
+        width = again.shape[0]
+        start = (jnp.zeros((x.shape[1], width), jnp.float32),) * self.cell.states
+
+        def step(state, now):
+            x, true = now
+            h = product(state[0].astype(self.dtype), again)
+            state = self.cell.advance(state, x, h)
+            if self.backwards:
+                # What comes before the end, read from there, leaves no trace.
+                state = tuple(part * true for part in state)
+            return state, state[0]
+
+        return jax.lax.scan(step, start, (x, true), reverse=self.backwards)[1]
+
+
+class _BothWays(nnx.Module):
+    """Two layers over the same frames, one from the end; their h side by side."""
+
+    def __init__(self, cell, features, width, *, dtype, rngs):
+        layer = partial(Layer, cell, features, width, dtype=dtype, rngs=rngs)
+        self.forwards, self.backwards = layer(), layer(backwards=True)
+
+    def __call__(self, x: jax.Array, true: jax.Array) -> jax.Array:
+        return jnp.concatenate([self.forwards(x, true), self.backwards(x, true)], -1)
+
+
+class Recurrent(nnx.Module):
+    """Two recurrent layers, and outputs for the sequence or for each step of it."""
+
+    def __init__(
+        self, cell, both_ways, input_shape, outputs, *, hidden, dtype, each_frame, rngs
+    ):
+        self.each_frame = each_frame
+        layer = partial(_BothWays if both_ways else Layer, cell, dtype=dtype, rngs=rngs)
+        width = 2 * hidden if both_ways else hidden
+        self.first = layer(STACKED * input_shape[-1], hidden)
+        self.second = layer(width, hidden)
+        self.dropout = nnx.Dropout(0.2)
+        self.out = nnx.Linear(width, outputs, dtype=dtype, rngs=rngs)
+
+    def __call__(self, x: Sequence, rngs: nnx.Rngs | None = None) -> jax.Array:
+        """Batch → outputs, (batch, outputs) or (batch, steps, outputs)."""
+        frames, length = stacked(x)
+        steps = jnp.arange(frames.shape[0], dtype=jnp.int32)
+        true = (steps[:, None] < length[None, :]).astype(jnp.float32)[..., None]
+        h = self.dropout(self.first(frames, true), rngs=rngs)
+        h = self.dropout(self.second(h, true), rngs=rngs)
+        if not self.each_frame:
+            mean = (h * true).sum(axis=0) / true.sum(axis=0)
+            return self.out(mean).astype(jnp.float32)
+        outputs = self.out(h).astype(jnp.float32)
+        return jnp.where(true > 0, outputs, _blank(outputs)).swapaxes(0, 1)
+
+
+def stacked(x: Sequence) -> Sequence:
+    """Frames as the layers read them, (steps, batch, features), and their numbers."""
+    batch, count, features = x.frames.shape
+    steps = -(-count // STACKED)
+    frames = jnp.pad(x.frames, ((0, 0), (0, steps * STACKED - count), (0, 0)))
+    frames = frames.reshape(batch, steps, STACKED * features).swapaxes(0, 1)
+    return Sequence(frames, -(-x.length // STACKED))
+
+
+def _blank(outputs: jax.Array) -> jax.Array:
+    """Outputs that can only mean class 0, in one array of the shape of `outputs`."""
+    first = jnp.arange(outputs.shape[-1]) == 0
+    return jnp.broadcast_to(jnp.where(first, 0.0, _NEVER), outputs.shape)
+
+
+def _keys(rngs: nnx.Rngs, count: int) -> Any:
+    return jax.random.split(rngs.params(), count)
+
+
+RECURRENT = {
+    "lstm": partial(Recurrent, LSTM, False),
+    "gru": partial(Recurrent, GRU, True),
+}
