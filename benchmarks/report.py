@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import measure, receipts
+from benchmarks.contest.overview import overview
 from benchmarks.receipts import Row
 from benchmarks.reporting import (
     choosing_values,
@@ -42,6 +43,7 @@ TEXTS: dict[str, tuple[str, Callable[[list[Row]], str]]] = {
     "larger-eps": ("sensitivity", choosing_values.larger_eps),
     "misled-search": ("sensitivity", choosing_values.misled_search),
     "sweep": ("sweep", choosing_values.sweep),
+    "optimizers": ("optimizers", overview),
     "deviceless": ("deviceless", fewer_bytes.bytes_and_kernels),
     "eight-bits": ("eight_bits", fewer_bytes.eight_bit_updates),
     "state-precision": ("state_precision", fewer_bytes.losses),

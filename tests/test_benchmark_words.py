@@ -5,6 +5,8 @@ import math
 import pytest
 
 from benchmarks import receipts
+from benchmarks.contest.selection import mean as mean_of
+from benchmarks.contest.table import apart, standings
 from benchmarks.measure import spread
 from benchmarks.peers.table import sides_of
 from benchmarks.precision.table import cells_of, in_percent, interval
@@ -70,3 +72,62 @@ def test_only_the_convolutions_of_tensorflow_are_faster():
             for side, own in sides_of(run).items()
         }
         assert {x for x in epoch if epoch[x] < epoch["trainer"]} == faster
+
+
+OURS = ("rmsprop, optax", "rmsprop, torch", "rmsprop, tf1")
+
+
+def lines(task):
+    """Of one task of `optimizers`: those that competed, by name."""
+    found = standings(rows("optimizers"))
+    (of_task,) = (found[title] for title in found if title.split(", ")[0] == task)
+    return {line.optimizer: line for line in of_task}
+
+
+def less_than_adam(task, name):
+    of_task = lines(task)
+    return apart(of_task[name], [*of_task.values()])
+
+
+def tuned(task, name):
+    return mean_of([*lines(task)[name].tuned.values()])
+
+
+def test_on_images_rmsprop_is_level_with_adam_or_behind():
+    found = [less_than_adam("images", name) for name in OURS]
+    assert all(one.mean > 0 for one in found)
+    assert all(one.mean < 0.05 * tuned("images", "adam") for one in found)
+
+
+def test_on_a_recurrent_net_rmsprop_is_ahead_and_so_is_adam_without_momentum():
+    for name in (*OURS, "adam, b1 = 0"):
+        found = less_than_adam("recurrent", name)
+        assert found.mean < 0
+        assert not found.holds_zero
+    bare = [tuned("recurrent", name) for name in (*OURS, "adam, b1 = 0")]
+    assert max(bare) < 1.01 * min(bare)
+    assert {lines("recurrent")[name].choice["momentum"] for name in OURS} == {0.0}
+
+
+def test_on_a_transformer_adamw_is_ahead_of_rmsprop_and_that_of_adam():
+    best = min(tuned("transformer", name) for name in OURS)
+    assert tuned("transformer", "adamw") < best < tuned("transformer", "adam")
+    assert best > 0.98 * tuned("transformer", "adam")
+
+
+def test_on_the_player_one_dialect_of_three_is_ahead_of_adam():
+    ahead = [not less_than_adam("player", name).holds_zero for name in OURS]
+    assert sum(ahead) == 1
+
+
+@pytest.mark.parametrize("task", ["images", "transformer", "recurrent", "player"])
+@pytest.mark.parametrize("name", [*OURS, "adam"])
+def test_customary_values_cost_more_than_the_choice_of_adam_or_rmsprop(task, name):
+    customary = mean_of([*lines(task)[name].customary.values()])
+    apart_from_adam = abs(tuned(task, name) - tuned(task, "adam"))
+    assert customary - tuned(task, name) > apart_from_adam
+
+
+@pytest.mark.parametrize("task", ["images", "transformer"])
+def test_adamw_is_as_good_as_rmsprop_on_images_and_the_transformer(task):
+    assert tuned(task, "adamw") <= min(tuned(task, name) for name in OURS)

@@ -52,6 +52,8 @@ SETTINGS = (
     "its first rung of 10 steps",
     "(ρ from 0.9 to 0.9999,",
     "95 % intervals",
+    "24 whole short trainings each, then five fresh seeds",
+    "by a 95 % interval",
     "at ρ = 0.999, it follows",
 )
 # What came of it, in words; that it is so is tested in `test_benchmark_words.py`.
