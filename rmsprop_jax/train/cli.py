@@ -11,7 +11,7 @@ BEGAN = time.perf_counter()
 COMMANDS = {
     "train": "train a model, MNIST's by default, and save the run",
     "evaluate": "judge a saved run on every test example",
-    "predict": "say what a saved run sees in image files",
+    "predict": "say what a saved run sees or hears in files",
     "compare": "compare optimizers: tune each alike, then train by several seeds",
     "sweep": "try many hyperparameters of RMSProp, compiled once",
     "range-test": "find the learning rates that a training can bear",

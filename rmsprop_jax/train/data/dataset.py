@@ -8,10 +8,10 @@ Arrays = dict[str, np.ndarray]
 
 
 class Dataset(NamedTuple):
-    """Named arrays of equal leading dimension; images may be read-only.
+    """Named arrays of equal leading dimension, as their task reads them.
 
-    Either `image`, uint8 of (n, height, width, 1), and `label`, int32 of (n,); or `x`
-    and `y`, float32 of (n, features) and (n, outputs).
+    Such as `image`, uint8 of (n, height, width, 1), and `label`, int32 of (n,). They
+    may be read-only.
     """
 
     train: Arrays
