@@ -74,6 +74,11 @@ def test_every_cell_was_run_in_order_and_none_failed(source):
 
 
 @each
+def test_nothing_of_other_frameworks_or_of_an_old_colab_is_needed(source):
+    assert not re.search(r"import (tensorflow|torch)|colab_tpu", source.read_text())
+
+
+@each
 def test_every_notebook_shows_pictures(source):
     outputs = [x for cell in notebook(source).cells for x in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
