@@ -178,7 +178,8 @@ def test_an_exception_leaves_the_terminal_sane(on_terminal, error):
     until = time.monotonic() + 10
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    # Fewer, where a thread of an earlier test has ended meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_no_color_is_respected(on_terminal, monkeypatch):
