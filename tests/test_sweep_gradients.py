@@ -170,6 +170,11 @@ def test_tune_refuses_a_start_without_a_slope():
         tune(half_derivable, {"x": 2.0}, direction="forward")
 
 
+def test_a_number_named_as_the_metric_in_the_path_is_refused():
+    with pytest.raises(ValueError, match="value: expected another name"):
+        tune(bowl, {"value": 1.0}, direction="forward")
+
+
 def test_any_function_can_be_tuned_forward():
     found = tune(bowl, {"x": 0.5}, rounds=60, direction="forward")
     assert found.hyperparameters["x"] == pytest.approx(2, rel=0.02)

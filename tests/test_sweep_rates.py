@@ -73,10 +73,10 @@ def test_smoothing_is_the_bias_corrected_running_mean():
 
 
 def test_counting_stops_at_a_loss_that_is_not_finite():
-    losses = jnp.array([3.0, 2.0, jnp.inf, 1.0])
-    found = range_test(lambda w, batch: batch + 0 * w, 1.0, losses, steps=4)
-    assert found.diverged == 2
-    assert found.high == found.learning_rates[1]
+    losses = jnp.array([4.0, 3.0, 2.0, jnp.inf, 1.0])
+    found = range_test(lambda w, batch: batch + 0 * w, 1.0, losses, steps=5)
+    assert found.diverged == 3
+    assert found.high == found.learning_rates[2]
 
 
 def test_a_loss_that_never_falls_suggests_nothing():
@@ -127,3 +127,9 @@ def test_what_is_wrong_is_named(options, said):
     params, batches = data()
     with pytest.raises(ValueError, match=said):
         range_test(loss, params, batches, **options)
+
+
+def test_an_easy_batch_at_first_is_no_fall():
+    batches = np.array([1.0, 1.0, 0.5, *[1.0] * 7], np.float32)
+    found = range_test(lambda w, x: x + 0 * w, 0.0, batches, steps=10, smoothing=0.0)
+    assert (found.low, found.high) == (None, None)

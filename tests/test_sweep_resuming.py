@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from sweep_runs import CALL, HALVED, ONE, compiling, same, search, small_training, whole
 
-from rmsprop_jax import halving, log_uniform
+from rmsprop_jax import halving, log_uniform, sweep
 from rmsprop_jax.sweeping.folder import Folder
 from rmsprop_jax.sweeping.training import TrainingRun
 
@@ -169,3 +169,34 @@ def test_settings_are_readable(tmp_path):
         search(folder=tmp_path, report=interrupt)
     settings = json.loads((tmp_path / "settings.json").read_text())
     assert settings["brackets"] == [[[9, 3, 1], [3, 9, 27]]]
+
+
+def double(hyperparameters, key):
+    return 10 * hyperparameters["x"] + hyperparameters["y"] + jax.random.uniform(key)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"space": {"y": [3.0, 4.0], "x": [1.0, 2.0]}},
+        {"space": {"x": [2.0, 1.0], "y": [3.0, 4.0]}},
+        {"space": {"x": np.array([1.0, 2.0 + 1e-9]), "y": [3.0, 4.0]}},
+        {"seeds": [1, 0]},
+    ],
+    ids=["other order of names", "of values", "nearly the same", "of seeds"],
+)
+def test_results_of_other_trials_are_not_taken(other, tmp_path):
+    call = {"space": {"x": [1.0, 2.0], "y": [3.0, 4.0]}, "seeds": [0, 1]}
+    first = sweep(double, **call, folder=tmp_path)
+    same = call | {"space": {"x": np.array([1.0, 2.0]), "y": (3.0, 4.0)}}
+    assert sweep(double, **same, folder=tmp_path).rows == first.rows
+    with pytest.raises(ValueError, match="the search in it has"):
+        sweep(double, **call | other, folder=tmp_path)
+
+
+def test_progress_without_its_settings_is_no_start(tmp_path):
+    space = {"x": [1.0], "y": [3.0]}
+    sweep(double, space, folder=tmp_path)
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(ValueError, match=r"and not what was searched"):
+        sweep(double, space, folder=tmp_path)

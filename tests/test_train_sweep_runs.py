@@ -88,6 +88,18 @@ def test_a_folder_that_another_process_sweeps_in_is_refused(tmp_path, capsys):
     assert not (tmp_path / "trials.jsonl").exists()
 
 
+@pytest.mark.parametrize("command", ["train", "sweep", "range-test", "compare"])
+@pytest.mark.parametrize("mark", ["config.json", "sweep.json", "comparison.json"])
+def test_a_folder_of_another_command_is_refused(command, mark, tmp_path, capsys):
+    own = {"train": "config", "sweep": "sweep", "compare": "comparison"}.get(command)
+    if mark == f"{own}.json":
+        return
+    (tmp_path / mark).write_text("{}")
+    assert cli.main([command, "--task", "linear", "--run", str(tmp_path)]) == 2
+    assert f"it holds {mark}, of another command" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [mark]
+
+
 def test_what_diverged_is_said_and_never_best(tmp_path, capsys):
     choices = ["--learning-rate", "1e38,1e-2", "--momentum", "0.9", "--decay", "0.9"]
     status, rows = swept(tmp_path, *choices)

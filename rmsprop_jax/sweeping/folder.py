@@ -36,6 +36,11 @@ class Folder:
         """
         kept = self.settings()
         if kept is None:
+            if (self._path / "progress.npz").exists():
+                raise ValueError(
+                    f"folder={str(self._path)!r}: it has the progress of a search, "
+                    "and not what was searched, its settings.json; name another folder."
+                )
             write_bytes(self._path / "settings.json", json.dumps(settings).encode())
             return
         new = json.loads(json.dumps(settings))

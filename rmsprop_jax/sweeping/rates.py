@@ -85,8 +85,8 @@ def range_test(
         seed: Of the key.
 
     Returns:
-        A `RateRange`: `low` and `high`, and what they were read from. `low` is `None`
-        if the loss never fell.
+        A `RateRange`: `low` and `high`, and what they were read from. Both are `None`
+        if the loss never fell, or only by the luck of the first batches.
 
     Raises:
         ValueError: If a number is out of range, or `make` has a schedule.
@@ -156,4 +156,5 @@ def _interval(
         float(rates[np.argmax(smoothed <= smoothed[0] - share * fall)])
         for share in _FALL
     )
-    return low, high
+    # All of it in one step: an early batch was an easy one.
+    return (low, high) if low < high else (None, None)

@@ -1,7 +1,9 @@
 """Trials, and the groups of them that one program can run."""
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import jax
@@ -108,13 +110,31 @@ def described(
     space: Space, trials: Sequence[Trial], *, seed: int, static: Collection[str]
 ) -> dict[str, Any]:
     """What tells the trials of one search from those of another, for JSON."""
+    digest = sha256()
+    for trial in trials:
+        point = [[name, _text(x)] for name, x in trial.hyperparameters.items()]
+        digest.update(json.dumps([point, trial.seed]).encode())
     return {
-        "space": {name: repr(value) for name, value in space.items()},
-        "seeds": sorted({trial.seed for trial in trials}),
+        "space": [[name, _text(value)] for name, value in space.items()],
+        "seeds": list(dict.fromkeys(trial.seed for trial in trials)),
         "trials": len(trials),
         "seed": seed,
         "static": sorted(static),
+        # Results are kept by the trial's number: each has to be the same.
+        "digest": digest.hexdigest(),
     }
+
+
+def _text(value: Any) -> str:
+    """The same in another process, and another for another value."""
+    if isinstance(value, (np.ndarray, np.generic, jax.Array)):
+        value = np.asarray(value).tolist()
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
+    name = getattr(value, "__qualname__", None)
+    if name is not None and "<" not in name:  # Not a lambda, nor made in a function.
+        return f"{value.__module__}.{name}"
+    return repr(value)
 
 
 def check_names(run: Any, names: Collection[str]) -> None:

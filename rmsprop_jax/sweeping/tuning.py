@@ -85,6 +85,8 @@ def tune(
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"rounds={rounds!r}: expected a whole number >= 1.")
+    if "value" in start:
+        raise ValueError("value: expected another name; in `path` it is the metric's.")
     if not 0 < rate < math.inf:
         raise ValueError(f"rate={rate!r}: expected a number > 0.")
     function, numbers = derivative(run, start, metric=metric, direction=direction)

@@ -13,6 +13,7 @@ import tyro
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
+from rmsprop_jax.train.holding import refuse_others
 
 # What may differ when a comparison goes on: every run in it says what it was itself.
 _MAY_DIFFER = {
@@ -121,6 +122,8 @@ def parse(arguments: Sequence[str]) -> Compare:
     asked = _parsed(arguments, Compare())
     if asked.resume and asked.run is None:
         raise ValueError("--resume: expected --run FOLDER too, what to go on with.")
+    if asked.run is not None:
+        refuse_others(asked.run, "comparison.json")
     if asked.run is None or not (asked.run / "comparison.json").exists():
         return asked
     if not asked.resume:

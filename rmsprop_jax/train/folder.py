@@ -12,7 +12,7 @@ from typing import Any
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.holding import held
+from rmsprop_jax.train.holding import held, refuse_others
 
 # What may differ when a run goes on: where it runs and what it shows, not the rows.
 _MAY_DIFFER = {f.name for f in dataclasses.fields(options.Running)} - {"log_every"} | {
@@ -45,6 +45,7 @@ class Folder:
             ValueError: If it holds a run and `config` is not to resume it, or differs.
         """
         self._check_writable()
+        refuse_others(self.path, self.config.name)
         if not self.holds_a_run:
             return
         if not config.running.resume:

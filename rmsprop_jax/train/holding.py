@@ -4,6 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# By what one knows what a folder holds: a run, a comparison, a sweep.
+_MARKS = ("config.json", "comparison.json", "sweep.json", "result.json")
+
+
+def refuse_others(folder: Path, own: str) -> None:
+    """Refuse a folder that holds something, unless it has the file `own`.
+
+    Raises:
+        ValueError: If it is another command's.
+    """
+    marks = [name for name in _MARKS if (folder / name).exists()]
+    if marks and own not in marks:
+        raise ValueError(
+            f"--run {folder}: it holds {marks[0]}, of another command. Choose another "
+            "folder, or nothing of that would be left."
+        )
+
 
 @contextmanager
 def held(folder: Path, doing: str) -> Iterator[None]:

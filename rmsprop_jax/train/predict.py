@@ -15,7 +15,7 @@ import tyro
 
 @dataclass(frozen=True)
 class Predict:
-    """Say what a saved run sees in image files: 7 (99.2 %), then 1 (0.4 %).
+    """Say what a saved run sees or hears in files: 7 (99.2 %), then 1 (0.4 %).
 
     Any size and kind of image will do. What is drawn is cut out, scaled and centred as
     the run's data were made; an image of exactly the model's size is taken as it is.

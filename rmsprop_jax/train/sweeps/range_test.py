@@ -11,6 +11,7 @@ import tyro
 
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Tasks
+from rmsprop_jax.train.holding import refuse_others
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,8 @@ def parse(arguments: Sequence[str]) -> RangeTest:
         raise ValueError(
             f"--run {asked.run}: it holds a result already; choose another folder."
         )
+    if asked.run is not None:
+        refuse_others(asked.run, "result.json")
     if not 0 < asked.low < asked.high < float("inf"):
         raise ValueError(
             f"--low {asked.low:g} --high {asked.high:g}: expected 0 < low < high."

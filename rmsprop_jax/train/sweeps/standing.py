@@ -149,7 +149,13 @@ def read_rows(path: Any) -> list[Row]:
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
-    return [
-        {k: float("nan") if v is None else v for k, v in json.loads(line).items()}
-        for line in lines
-    ]
+    try:
+        return [
+            {k: float("nan") if v is None else v for k, v in json.loads(line).items()}
+            for line in lines
+        ]
+    except (ValueError, AttributeError) as error:
+        raise ValueError(
+            f"{path}: expected a trial as JSON in each line, got {error}. Move it "
+            "away, and --resume: it is written anew from what the search keeps."
+        ) from None

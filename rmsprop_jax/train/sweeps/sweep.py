@@ -13,6 +13,7 @@ import tyro
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
+from rmsprop_jax.train.holding import refuse_others
 
 # What may differ when a sweep goes on: where it lies and what it shows.
 _MAY_DIFFER = {"data_dir", "run", "resume", "quiet", "pictures", "devices"}
@@ -137,7 +138,10 @@ def parse(arguments: Sequence[str]) -> Sweep:
     asked = _parsed(arguments, Sweep())
     if asked.resume and asked.run is None:
         raise ValueError("--resume: expected --run FOLDER too, what to go on with.")
-    if asked.run is None or not (asked.run / "sweep.json").exists():
+    if asked.run is None:
+        return asked
+    refuse_others(asked.run, "sweep.json")
+    if not (asked.run / "sweep.json").exists():
         return asked
     if not asked.resume:
         raise ValueError(
