@@ -21,6 +21,7 @@ from benchmarks.reporting import (
     choosing_values,
     dialect_distances,
     fewer_bytes,
+    hearing_digits,
     step_times,
     training_mnist,
 )
@@ -44,6 +45,7 @@ TEXTS: dict[str, tuple[str, Callable[[list[Row]], str]]] = {
     "misled-search": ("sensitivity", choosing_values.misled_search),
     "sweep": ("sweep", choosing_values.sweep),
     "optimizers": ("optimizers", overview),
+    "spoken-digits": ("speech", hearing_digits.single_digits),
     "deviceless": ("deviceless", fewer_bytes.bytes_and_kernels),
     "eight-bits": ("eight_bits", fewer_bytes.eight_bit_updates),
     "state-precision": ("state_precision", fewer_bytes.losses),

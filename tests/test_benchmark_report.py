@@ -68,6 +68,7 @@ VALUES = {
     "misled-search": "test",
     "sweep": "seconds",
     "optimizers": "value",
+    "spoken-digits": "test/accuracy",
     "deviceless": "bytes_a_parameter",
     "eight-bits": "relative_difference",
     "state-precision": "loss",

@@ -38,8 +38,6 @@ def test_the_table_has_means_with_their_standard_error():
 
 def test_the_page_says_what_the_table_has():
     assert hearing_digits.single_digits(ROWS) == "99.00 ± 1.00 % of 300, 2 seeds"
-    assert hearing_digits.unheard_voices(ROWS) == "60 to 65 %, by voice"
-    assert hearing_digits.strings(ROWS).startswith("2.0 % of the digits wrong, 90.0 %")
 
 
 @pytest.mark.slow
