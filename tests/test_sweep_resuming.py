@@ -15,6 +15,7 @@ import pytest
 from sweep_runs import CALL, HALVED, ONE, compiling, same, search, small_training, whole
 
 from rmsprop_jax import halving, log_uniform, sweep
+from rmsprop_jax.sweeping import trials
 from rmsprop_jax.sweeping.folder import Folder
 from rmsprop_jax.sweeping.training import TrainingRun
 
@@ -200,3 +201,14 @@ def test_progress_without_its_settings_is_no_start(tmp_path):
     (tmp_path / "settings.json").unlink()
     with pytest.raises(ValueError, match=r"and not what was searched"):
         sweep(double, space, folder=tmp_path)
+
+
+def test_points_that_are_drawn_otherwise_than_they_were_are_noticed(
+    tmp_path, monkeypatch
+):
+    call = {"space": {"x": log_uniform(1.0, 2.0), "y": [3.0]}, "points": 4}
+    sweep(double, **call, folder=tmp_path)
+    draw = trials.draw
+    monkeypatch.setattr(trials, "draw", lambda *a, **k: draw(*a, **k)[::-1])
+    with pytest.raises(ValueError, match="the search in it has digest="):
+        sweep(double, **call, folder=tmp_path)

@@ -88,12 +88,22 @@ def test_a_folder_that_another_process_sweeps_in_is_refused(tmp_path, capsys):
     assert not (tmp_path / "trials.jsonl").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "sweep", "range-test", "compare"])
-@pytest.mark.parametrize("mark", ["config.json", "sweep.json", "comparison.json"])
+MARKS = {
+    "train": "config.json",
+    "sweep": "sweep.json",
+    "compare": "comparison.json",
+    "range-test": None,
+}
+FOREIGN = [
+    (command, mark)
+    for command, own in MARKS.items()
+    for mark in MARKS.values()
+    if mark not in (None, own)
+]
+
+
+@pytest.mark.parametrize(("command", "mark"), FOREIGN)
 def test_a_folder_of_another_command_is_refused(command, mark, tmp_path, capsys):
-    own = {"train": "config", "sweep": "sweep", "compare": "comparison"}.get(command)
-    if mark == f"{own}.json":
-        return
     (tmp_path / mark).write_text("{}")
     assert cli.main([command, "--task", "linear", "--run", str(tmp_path)]) == 2
     assert f"it holds {mark}, of another command" in capsys.readouterr().err
