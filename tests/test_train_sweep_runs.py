@@ -14,6 +14,7 @@ from train_runs import command
 from rmsprop_jax.train import cli
 from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.settings import resolve
+from rmsprop_jax.train.sweeps import searching
 from rmsprop_jax.train.sweeps.command import training_command
 from rmsprop_jax.train.sweeps.ground import ground
 from rmsprop_jax.train.sweeps.sweep import base, parse
@@ -72,13 +73,24 @@ def test_a_finished_sweep_says_the_same_again(halved, capsys):
 
 
 @pytest.mark.skipif(jax.device_count() < 3, reason="needs three devices")
-def test_trials_are_the_same_on_one_device_and_spread_over_several(tmp_path):
+def test_trials_are_the_same_on_one_device_and_spread_over_several(
+    tmp_path, monkeypatch
+):
+    used, search = [], searching.sweep
+    monkeypatch.setattr(
+        searching,
+        "sweep",
+        lambda *a, devices, **k: (
+            used.append(len(devices)) or search(*a, devices=devices, **k)
+        ),
+    )
     choices = ["--learning-rate", "1e-2,1e-3,1e-4", "--decay", "0.9", "--at-once", "1"]
     _, one = swept(tmp_path / "one", *choices, "--devices", "1")
     _, many = swept(tmp_path / "many", *choices, "--devices", "3")
     losses = [[row["validation/loss"] for row in rows] for rows in (one, many)]
     np.testing.assert_allclose(*losses, rtol=1e-5)
     assert len(set(losses[0])) == 3
+    assert used == [1, 3]
 
 
 def test_a_folder_that_another_process_sweeps_in_is_refused(tmp_path, capsys):
