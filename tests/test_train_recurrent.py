@@ -11,7 +11,8 @@ from flax import nnx
 
 from rmsprop_jax.train import recurrent
 from rmsprop_jax.train.models import build
-from rmsprop_jax.train.recurrent import GRU, LSTM, Layer, Sequence, stacked
+from rmsprop_jax.train.recurrence import GRU, LSTM
+from rmsprop_jax.train.recurrent import Layer, Sequence, stacked
 
 WIDTH, FEATURES, COUNT = 6, 5, 9
 LENGTH = np.array([9, 4, 1], np.int32)

@@ -1,17 +1,17 @@
 """Recurrent models of sequences: an LSTM, and a GRU that reads both ways.
 
 Sequences of a batch are as long as the longest, and what is past the end of one has no
-part in its answer. A frame's product with the input matrix does not wait for the frame
-before, so it is taken for all frames at once, and only h W is left to the loop.
+part in its answer.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+
+from rmsprop_jax.train.recurrence import GRU, LSTM, Way, recur
 
 # So many frames are read as one: fewer steps, each of them wider.
 STACKED = 4
@@ -31,51 +31,11 @@ class Sequence(NamedTuple):
     length: jax.Array
 
 
-class Cell(NamedTuple):
-    """A recurrence: state, x W + b of a frame, h W → state, of which h comes first.
-
-    Attributes:
-        states: How many arrays a state has.
-        gates: How many times the width of h the products are.
-        advance: As above.
-        bias: Width → where b begins.
-    """
-
-    states: int
-    gates: int
-    advance: Callable[[tuple, jax.Array, jax.Array], tuple]
-    bias: Callable[[int], jax.Array]
-
-
-def _lstm(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
-    """State: h = σ(o) tanh(c) and c ← σ(f) c + σ(i) tanh(g)."""
-    i, f, g, o = jnp.split(x + again, 4, axis=-1)
-    c = jax.nn.sigmoid(f) * state[1] + jax.nn.sigmoid(i) * jnp.tanh(g)
-    return jax.nn.sigmoid(o) * jnp.tanh(c), c
-
-
-def _remembering(width: int) -> jax.Array:
-    """The forget gate begins at 1: open, or the gradient would not reach far."""
-    return jnp.zeros((4, width)).at[1].set(1.0).ravel()
-
-
-def _gru(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
-    """State: h ← (1 − σ(z)) n + σ(z) h, with n = tanh(xₙ + σ(r) hₙ)."""
-    (xr, xz, xn), (hr, hz, hn) = (jnp.split(a, 3, axis=-1) for a in (x, again))
-    z = jax.nn.sigmoid(xz + hz)
-    n = jnp.tanh(xn + jax.nn.sigmoid(xr + hr) * hn)
-    return ((1 - z) * n + z * state[0],)
-
-
-LSTM = Cell(2, 4, _lstm, _remembering)
-GRU = Cell(1, 3, _gru, lambda width: jnp.zeros(3 * width))
-
-
 class Layer(nnx.Module):
     """A recurrence over (frames, batch, features) → (frames, batch, width)."""
 
     def __init__(self, cell, features, width, *, backwards=False, dtype, rngs):
-        self.cell, self.dtype, self.backwards = cell, dtype, backwards
+        self.way = Way(cell, backwards, dtype)
         make = nnx.initializers.lecun_normal()
         self.into = nnx.Param(make(rngs.params(), (features, cell.gates * width)))
         make = nnx.initializers.orthogonal()
@@ -85,22 +45,8 @@ class Layer(nnx.Module):
 
     def __call__(self, x: jax.Array, true: jax.Array) -> jax.Array:
         """Frames and which of them are true, (frames, batch, 1) → h after each."""
-        into, again = (a[...].astype(self.dtype) for a in (self.into, self.again))
-        product = partial(jnp.matmul, preferred_element_type=jnp.float32)
-        x = product(x.astype(self.dtype), into) + self.bias[...].reshape(1, 1, -1)
-        width = again.shape[0]
-        start = (jnp.zeros((x.shape[1], width), jnp.float32),) * self.cell.states
-
-        def step(state, now):
-            x, true = now
-            h = product(state[0].astype(self.dtype), again)
-            state = self.cell.advance(state, x, h)
-            if self.backwards:
-                # What comes before the end, read from there, leaves no trace.
-                state = tuple(part * true for part in state)
-            return state, state[0]
-
-        return jax.lax.scan(step, start, (x, true), reverse=self.backwards)[1]
+        parameters = (p[...] for p in (self.into, self.again, self.bias))
+        return recur(self.way, x, true, *parameters)
 
 
 class _BothWays(nnx.Module):
