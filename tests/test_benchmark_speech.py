@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks import receipts, speech
+from benchmarks import lstm, receipts, speech, speech_optimizers
+from benchmarks.peers import lstm_table
 from benchmarks.reporting import hearing_digits
 from rmsprop_jax.train.data import fsdd, places
 
@@ -50,3 +51,78 @@ def test_the_smallest_size_runs(tmp_path):
     (only,) = receipts.read(out)
     assert only["smoke"]
     assert 0 <= only["test/accuracy"] <= 1
+
+
+def rival(optimizer, accuracy, date="2026-01-02"):
+    return {
+        "date": date,
+        "optimizer": optimizer,
+        "learning_rate": 1e-3,
+        "seeds": [1, 2],
+        "test/accuracy": accuracy,
+        "test/accuracy/standard_error": 0.0012,
+        "test/loss": 0.05,
+        "test/loss/standard_error": 0.001,
+    }
+
+
+def test_the_table_of_optimizers_is_that_of_the_latest_comparison():
+    rows = [rival("old", 0.5, "2026-01-01"), rival("torch", 0.991), rival("sgd", 0.9)]
+    assert speech_optimizers.table(rows).splitlines()[2:] == [
+        "| torch | 0.001 | 99.10 ± 0.12 | 0.0500 ± 0.0010 | 2 |",
+        "| sgd | 0.001 | 90.00 ± 0.12 | 0.0500 ± 0.0010 | 2 |",
+    ]
+
+
+def test_the_smallest_comparison_of_optimizers_is_recorded(tmp_path, capsys):
+    out = tmp_path / "optimizers.jsonl"
+    speech_optimizers.main(["--smoke", "--out", str(out)])
+    rows = receipts.read(out)
+    assert {row["optimizer"] for row in rows} == {"torch", "momentum"}
+    assert all(row["smoke"] and row["test/loss"] > 0 for row in rows)
+    assert "| torch |" in capsys.readouterr().out
+
+
+def side(name, rate, **more):
+    return {
+        "date": "2026-01-02",
+        "commit": "abc",
+        "cores": 2,
+        "cpu": "some",
+        "others_cores": 0.0,
+        "side": name,
+        "label": name.title(),
+        "steps_per_second": rate,
+        "epochs": [{"accuracy": 0.9}, {"accuracy": 0.98}],
+        "at_first": [0.1, 2.3],
+        **more,
+    }
+
+
+def test_steps_are_compared_with_the_fastest_of_the_others():
+    rows = [side("trainer", 40.0), side("trainer", 60.0), side("trainer", 50.0)]
+    rows += [side("torch", 25.0), side("keras-jax", 20.0)]
+    assert lstm_table.ratio_to_fastest(rows) == ("Torch", 2.0)
+    lines = [*lstm_table.table(rows)]
+    assert "| Trainer | 3 | 50.0 (40.0 to 60.0) | 98.0 |" in lines
+    assert "NOT A QUIET" not in "\n".join(lines)
+    busy = [*rows, side("torch", 25.0, others_cores=0.5)]
+    assert "NOT A QUIET" in "\n".join(lstm_table.table(busy))
+
+
+def test_models_that_differ_are_noticed():
+    assert lstm.apart([side("trainer", 1.0), side("torch", 1.0)]) == 0
+    assert lstm.apart([side("a", 1.0), side("b", 1.0, at_first=[0.1, 2.4])]) > 0.04
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("peer", ["torch", "keras-jax"])
+def test_the_sides_have_one_model(peer, tmp_path, capsys):
+    if lstm.SIDES[peer].missing():
+        pytest.skip(f"{peer} is not installed")
+    out = tmp_path / "lstm.jsonl"
+    assert lstm.main(["--smoke", "--sides", "trainer", peer, "--out", str(out)]) == 0
+    rows = receipts.read(out)
+    assert [row["side"] for row in rows] == ["trainer", peer]
+    assert lstm.apart(rows) < lstm.AGREEMENT
+    assert "times the steps of" in capsys.readouterr().out
