@@ -197,3 +197,20 @@ def test_dropout_is_of_training_and_of_its_key():
 def test_what_a_model_cannot_do_is_refused(name, shape, each_frame, words):
     with pytest.raises(ValueError, match=words):
         build(name, shape, 4, each_frame=each_frame, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_batch_on_several_devices_stays_there(name):
+    own = layer(name, backwards=False)
+    mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:2]), ("data",))
+    spread = jax.NamedSharding(mesh, jax.P(None, "data"))
+    x = jax.device_put(noise(COUNT, 4, FEATURES), spread)
+    true = jax.device_put(np.ones((COUNT, 4, 1), np.float32), spread)
+    graph, params = nnx.split(own)
+
+    def loss(params, x):
+        return jnp.square(nnx.merge(graph, params)(x, true)).sum()
+
+    program = jax.jit(jax.grad(loss)).lower(params, x).compile().as_text()
+    assert "all-reduce" in program
+    assert "all-gather" not in program

@@ -60,6 +60,16 @@ class Way(NamedTuple):
         a, b = a.astype(self.dtype), b.astype(self.dtype)
         return jnp.matmul(a, b, preferred_element_type=jnp.float32)
 
+    def outer(self, a: jax.Array, b: jax.Array) -> jax.Array:
+        """Σ a bᵀ over frames and batch, the same way.
+
+        Not as one product of matrices: a batch that lies on several devices stays there
+        only if its axis is left alone.
+        """
+        a, b = a.astype(self.dtype), b.astype(self.dtype)
+        over = (((0, 1), (0, 1)), ((), ()))
+        return jax.lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
+
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def recur(
@@ -124,8 +134,8 @@ def _back(way, kept, given):
     return (
         way.product(of_x, into.T).astype(x.dtype),
         jnp.zeros_like(true),
-        way.product(_rows(x).T, _rows(of_x)),
-        way.product(_rows(before[0]).T, _rows(of_product)),
+        way.outer(x, of_x),
+        way.outer(before[0], of_product),
         of_x.sum(axis=(0, 1)),
     )
 
@@ -138,11 +148,6 @@ def _before(after: jax.Array, backwards: bool) -> jax.Array:
     nothing = jnp.zeros_like(after[:1])
     parts = [after[1:], nothing] if backwards else [nothing, after[:-1]]
     return jnp.concatenate(parts)
-
-
-def _rows(x: jax.Array) -> jax.Array:
-    """All frames of all examples, one below the other."""
-    return x.reshape(-1, x.shape[-1])
 
 
 def _side_by_side(*parts: jax.Array) -> jax.Array:
