@@ -134,7 +134,7 @@ def test_if_all_diverge_the_search_ends_and_the_best_is_an_error():
     [
         ({"min_steps": 4}, "max_steps=27: .* such as 12 or 36"),
         ({"min_steps": 0}, "min_steps=0"),
-        ({"factor": 1}, "factor=1: expected at least 2"),
+        ({"factor": 1}, "factor=1: expected a whole number >= 2"),
         ({"points": 0}, "points=0"),
         ({"batch_size": 10}, "batch_size=10: .* 1 to 9"),
     ],

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rmsprop_jax.sweeping.shown import MOST, columns, count, ranked, short
+
 Mode = Literal["min", "max"]
 
 
@@ -61,6 +63,32 @@ class Table:
     def __len__(self) -> int:
         """How many trials there are."""
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        """The best points, a line each."""
+        points = ranked(self.points(), self.mode)
+        trials = count(len(self.rows), "trial")
+        lost = sum(row["diverged"] for row in self.rows)
+        better = "lower" if self.mode == "min" else "higher"
+        head = f"{count(len(points), 'point')}, {trials}, {lost} diverged; {better}"
+        far = ["steps"] * any(point.steps for point in points)
+        lines = columns(
+            ["point", *self.names, *far, self.metric],
+            (
+                [
+                    str(self.rows[point.trials[0]]["point"]),
+                    *(short(point.hyperparameters[name]) for name in self.names),
+                    *(str(point.steps) for _ in far),
+                    f"{point.diverged}/{len(point.trials)} diverged"
+                    if point.diverged
+                    else short(point.value),
+                ]
+                for point in points[:MOST]
+            ),
+        )
+        more = len(points) - MOST
+        rest = [f"... {more} more, in .rows and .points()"] if more > 0 else []
+        return "\n".join([f"{head} {self.metric} is better", *lines, *rest])
 
     def points(self) -> list[Point]:
         """Each point of the space over its seeds, in order."""
