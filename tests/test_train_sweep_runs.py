@@ -17,6 +17,8 @@ from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.sweeps import searching
 from rmsprop_jax.train.sweeps.command import training_command
 from rmsprop_jax.train.sweeps.ground import ground
+from rmsprop_jax.train.sweeps.plan import planned
+from rmsprop_jax.train.sweeps.standing import Standing, read_rows
 from rmsprop_jax.train.sweeps.sweep import base, parse
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
@@ -53,8 +55,18 @@ def test_halving_goes_on_with_the_best_third(halved):
     counts = [sum(row["steps"] == n for row in rows) for n in steps]
     assert counts == [12, 4, 2]
     assert [len(row["curve/validation/loss"]) for row in rows] == [
-        row["steps"] // steps[0] for row in rows
+        -(-row["steps"] // steps[0]) for row in rows
     ]
+
+
+def test_no_steps_are_told_that_were_not_made(halved):
+    *_, rows, folder = halved
+    plan = planned(parse(["--run", str(folder), "--resume"]))
+    total, last = plan.ground.pace.total_steps, plan.stages[-1]
+    assert last.stop * plan.every > total  # The last stretch ends with the run.
+    assert max(row["steps"] for row in rows) == total
+    again = Standing(plan, read_rows(folder / "trials.jsonl"))
+    assert (again.stage, again.share()) == (len(plan.stages), 1)
 
 
 def test_the_best_point_is_the_lowest_mean_on_held_out_examples(halved):

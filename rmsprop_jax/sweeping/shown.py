@@ -9,11 +9,6 @@ MOST = 10
 _MARGIN = "  "
 
 
-def count(number: int, name: str) -> str:
-    """Such as `1 point` or `3 points`."""
-    return f"{number} {name}{'s' * (number != 1)}"
-
-
 def short(value: Any) -> str:
     """A value in a few characters: four digits, and of decays those beyond the 9s."""
     if not isinstance(value, float):

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rmsprop_jax.sweeping.shown import MOST, columns, count, ranked, short
+from rmsprop_jax.sweeping.shown import MOST, columns, ranked, short
+from rmsprop_jax.wording import counted
 
 Mode = Literal["min", "max"]
 
@@ -67,10 +68,10 @@ class Table:
     def __repr__(self) -> str:
         """The best points, a line each."""
         points = ranked(self.points(), self.mode)
-        trials = count(len(self.rows), "trial")
+        trials = counted(len(self.rows), "trial")
         lost = sum(row["diverged"] for row in self.rows)
         better = "lower" if self.mode == "min" else "higher"
-        head = f"{count(len(points), 'point')}, {trials}, {lost} diverged; {better}"
+        head = f"{counted(len(points), 'point')}, {trials}, {lost} diverged; {better}"
         far = ["steps"] * any(point.steps for point in points)
         lines = columns(
             ["point", *self.names, *far, self.metric],

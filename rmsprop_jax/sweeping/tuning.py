@@ -12,8 +12,9 @@ import optax
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.hypergradients import Direction, Numbers, derivative
 from rmsprop_jax.sweeping.numbers import is_number, whole, whole_seed
-from rmsprop_jax.sweeping.shown import arguments, count, short
+from rmsprop_jax.sweeping.shown import arguments, short
 from rmsprop_jax.transform import rmsprop
+from rmsprop_jax.wording import counted
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Tuned:
 
     def __repr__(self) -> str:
         """The best, and how it was come by."""
-        rounds = count(len(self.path), "round")
+        rounds = counted(len(self.path), "round")
         first = short(self.path[0]["value"]) if self.path else "nothing"
         return (
             f"{short(self.value)} at {arguments(self.hyperparameters)} "

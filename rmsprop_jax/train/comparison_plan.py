@@ -77,6 +77,7 @@ def planned(asked: Compare) -> Plan:
     if asked.epochs is None:
         epochs = _EPOCHS.get(task.name, _OTHER_EPOCHS)
         config = options.replace(config, epochs=epochs)
+    said += settings.smaller(config.learning.model, task)
     config = settings.resolve(config, task.name, task.small_model)
     data = task.load(config.learning.data_dir)
     task = dataclasses.replace(task, load=lambda _: data)

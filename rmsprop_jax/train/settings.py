@@ -85,6 +85,16 @@ def resolve(config: Config, task: str, default_model: str) -> Config:
     return options.replace(config, **filled | {"task": task, "model": model})
 
 
+def smaller(given: str | None, task: "Task") -> list[str]:
+    """What is to be said where many runs take another model than one run does."""
+    if given is not None or task.small_model == task.model:
+        return []
+    return [
+        f"model: {task.small_model}, since runs are many; train's default is --model "
+        f"{task.model}."
+    ]
+
+
 def check(config: Config) -> None:
     """Refuse values that cannot be, and options that contradict one another.
 
