@@ -132,3 +132,25 @@ def test_one_is_told_as_one():
     result |= {"tested": 1, "test/loss": 0.1, "seconds": 1.0, "target_accuracy": None}
     assert " after 1 epoch, 1.0 s" in job.summary(result | {"epochs": 1})
     assert " after 2 epochs, 1.0 s" in job.summary(result | {"epochs": 2})
+
+
+LARGEST = 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "--seed", f"{LARGEST + 1}"], f"expected at most {LARGEST}."),
+        (["range-test", "--seed", f"{LARGEST + 1}"], f"expected at most {LARGEST}."),
+        (["sweep", "--seed", f"{LARGEST}", "--seeds", "2"], f"most {LARGEST - 1}."),
+        (["compare", "--seed", f"{LARGEST - 2}"], f"most {LARGEST - 3}."),
+        (["compare", "--rotate", "5"], "--rotate 5.0: it says nothing for --task"),
+        (["compare", "--model", "cnn"], "--model cnn: it does not take the rows"),
+        (["compare", "--epochs", "1", "--warmup", "3"], "less than the --epochs 1"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(arguments, said, tmp_path, capsys):
+    folder = tmp_path / "none"
+    assert cli.main([*arguments, "--task", "linear", "--run", str(folder)]) == 2
+    assert said in capsys.readouterr().err
+    assert not folder.exists()

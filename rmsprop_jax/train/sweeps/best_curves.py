@@ -62,7 +62,7 @@ def draw(
         axes.set_axisbelow(True)
         axes.set_title(name, loc="left")
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         for i, (one, (color, dash)) in enumerate(zip(courses, _STYLES, strict=False)):
             few = "o" if len(one.epochs) < 12 else ""
             axes.plot(
