@@ -145,6 +145,16 @@ def test_what_does_not_fit_is_named_before_anything_is_compiled(options, said):
     assert compiled == []
 
 
+def test_lists_that_are_too_few_for_hyperband_have_a_way_out():
+    call = {"min_steps": 4, "factor": 2, "devices": ONE}
+    space = {"learning_rate": [1e-3, 1e-2]}
+    with pytest.raises(
+        ValueError, match=r"points=4: .* at most 2, .* Pass points=2, or"
+    ):
+        halving(small_training(), space, **call)
+    assert len(halving(small_training(), space, **call, points=2)) == 2
+
+
 def test_a_run_that_cannot_be_continued_is_named():
     with pytest.raises(TypeError, match="sweep takes any function"):
         halving(bowl, {"x": [1.0]}, min_steps=1)

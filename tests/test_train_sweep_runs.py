@@ -33,8 +33,12 @@ HALVING += ["--at-once", "1"]
 def swept(folder, *arguments):
     """The exit status, and the rows of the sweep."""
     status = cli.main(["sweep", *SMALL, "--run", str(folder), *arguments])
+    return status, swept_rows(folder)
+
+
+def swept_rows(folder):
     lines = (folder / "trials.jsonl").read_text().splitlines()
-    return status, [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines]
 
 
 def result(folder):
@@ -82,6 +86,24 @@ def test_a_finished_sweep_says_the_same_again(halved, capsys):
     assert cli.main(["sweep", "--run", str(folder), "--resume"]) == 0
     assert "goes on: 100% is done" in capsys.readouterr().out
     assert (folder / "trials.jsonl").read_text() == before
+
+
+def test_a_sweep_whose_progress_was_damaged_begins_anew_once_that_is_deleted(
+    tmp_path, capsys
+):
+    choices = ["--learning-rate", "1e-2,1e-3", "--decay", "0.9"]
+    _, rows = swept(tmp_path, *choices)
+    file = tmp_path / "search" / "progress.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    again = ["sweep", "--run", str(tmp_path), "--resume"]
+    assert cli.main(again) == 2
+    assert "progress.npz is damaged" in capsys.readouterr().err
+    file.unlink()
+    assert cli.main(again) == 0
+    said = capsys.readouterr().out
+    assert "is done" not in said
+    assert "1/2  learning rate 0.01" in said
+    assert swept_rows(tmp_path) == rows
 
 
 @pytest.mark.skipif(jax.device_count() < 3, reason="needs three devices")

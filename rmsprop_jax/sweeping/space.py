@@ -146,7 +146,7 @@ def draw(
     if points > len(grid):
         raise ValueError(
             f"points={points}: expected at most {len(grid)}, the combinations of these "
-            "lists. Drop points, or give a range."
+            f"lists. Pass points={len(grid)}, or give a range."
         )
     chosen = np.random.default_rng(seed).permutation(len(grid))[:points]
     return [grid[i] for i in sorted(chosen)]

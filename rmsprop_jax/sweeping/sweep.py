@@ -131,14 +131,16 @@ def sweep(
             }
         )
     finished = Finished(kept)
-    for group, program, head in zip(groups, programs, heads, strict=True):
-        members = finished.without(group.trials)
-        for results in _in_turn(head, program, group, members):
-            ended, members = members[: len(results)], members[len(results) :]
-            finished.add(ended, [named(metrics) for metrics in results])
-            if report is not None:
-                report([row(trial, finished[trial])[0] for trial in ended])
-    finished.write()
+    try:
+        for group, program, head in zip(groups, programs, heads, strict=True):
+            members = finished.without(group.trials)
+            for results in _in_turn(head, program, group, members):
+                ended, members = members[: len(results)], members[len(results) :]
+                finished.add(ended, [named(metrics) for metrics in results])
+                if report is not None:
+                    report([row(trial, finished[trial])[0] for trial in ended])
+    finally:
+        finished.write()
     rows, curves = zip(*(row(trial, finished[trial]) for trial in trials), strict=True)
     return Table(list(rows), list(curves), tuple(space), chosen, mode, tuple(widths))
 

@@ -111,13 +111,24 @@ class Table:
         if not sound:
             raise ValueError(
                 f"best(): expected a point that did not diverge, but of all "
-                f"{len(self.points())} a trial ended in a number that is not finite. "
-                "Try smaller learning rates."
+                f"{len(self.points())} a trial ended in a number that is not finite, "
+                f"in {', '.join(self._not_finite())}. Try smaller learning "
+                "rates."
             )
         farthest = max(p.steps or 0 for p in sound)
         sound = [p for p in sound if (p.steps or 0) == farthest]
         sign = 1 if self.mode == "min" else -1
         return min(sound, key=lambda p: sign * p.value)
+
+    def _not_finite(self) -> list[str]:
+        """The metrics that are not finite in some trial."""
+        lost = {
+            name: None
+            for numbers, arrays in zip(self.rows, self.curves, strict=True)
+            for name, x in {**numbers, **arrays}.items()
+            if name not in self.names and not np.isfinite(np.asarray(x, float)).all()
+        }
+        return list(lost)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The rows as CSV, also written to `path` if there is one."""

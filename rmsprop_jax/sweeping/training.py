@@ -170,6 +170,10 @@ def training_run(
         ends = {"loss": jnp.sum(carry.latest) / made}
         if validation is not None:
             ends |= named(validation(carry.params))
+        if "curve" in ends:
+            raise ValueError(
+                "validation returned curve: expected another name; it is the losses'."
+            )
         return carry, {**ends, "curve": curve}
 
     return TrainingRun(init, advance, steps, _arguments(make))

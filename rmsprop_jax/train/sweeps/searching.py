@@ -69,7 +69,10 @@ class _Search:
 
     def __init__(self, plan: Plan):
         self._plan, self._path = plan, plan.folder / "trials.jsonl"
-        self._standing = Standing(plan, read_rows(self._path))
+        self._kept = plan.folder / "search"
+        # Without what the search keeps, its rows are of no use: it begins anew.
+        begun = (self._kept / "progress.npz").exists()
+        self._standing = Standing(plan, read_rows(self._path) if begun else [])
 
     def table(self) -> Table:
         """Make every run that is not made yet."""
@@ -84,7 +87,7 @@ class _Search:
             "batch_size": plan.asked.at_once or "auto",
             "devices": local(plan.asked.devices),
             "seed": plan.asked.seed,
-            "folder": plan.folder / "search",
+            "folder": self._kept,
             "report": self._report,
         }
         run = TaskRun(
