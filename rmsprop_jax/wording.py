@@ -1,4 +1,4 @@
-"""What two RMSProps may differ in, in words."""
+"""In words: what two RMSProps may differ in, how much, how many."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,3 +134,13 @@ def percent(size: float, rounding: float) -> str:
     if size >= 10:
         return f"{size:,.0f} x"
     return f"{size:.0%}" if size >= 0.1 else f"{100 * size:.2g}%"
+
+
+def counted(number: int, name: str) -> str:
+    """How many.
+
+    Example:
+        >>> counted(1, "epoch"), counted(1200, "step")
+        ('1 epoch', '1,200 steps')
+    """
+    return f"{number:,} {name}{'s' * (number != 1)}"

@@ -136,8 +136,30 @@ def test_a_curve_that_is_not_finite_marks_a_trial_whose_numbers_are():
 def test_if_all_diverged_the_best_is_an_error_that_says_so():
     table = sweep(bowl, {"x": [1e30, 1e35]})
     assert all(row["diverged"] for row in table.rows)
-    with pytest.raises(ValueError, match="of all 2 a trial ended in a number that is"):
+    with pytest.raises(
+        ValueError, match=r"of all 2 a trial ended in .*, in loss\. Try"
+    ):
         table.best()
+
+
+def test_what_is_not_finite_though_the_metric_is_has_its_name_said():
+    def run(hyperparameters, key):
+        del key
+        x = hyperparameters["x"]
+        return {"loss": x, "accuracy": x / 0, "curve": jnp.stack([x, x / 0])}
+
+    table = sweep(run, {"x": [1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"not finite, in accuracy, curve\. Try"):
+        table.best()
+
+
+def test_what_has_ended_is_kept_though_the_sweep_is_stopped(tmp_path):
+    call = {"batch_size": 1, "devices": jax.devices()[:1], "folder": tmp_path}
+    first, rest = [], []
+    with pytest.raises(KeyboardInterrupt):
+        sweep(bowl, {"x": [1.0, 2.0, 3.0]}, **call, report=stop_after(2, first))
+    sweep(bowl, {"x": [1.0, 2.0, 3.0]}, **call, report=rest.extend)
+    assert [row["trial"] for row in first + rest] == [0, 1, 2]
 
 
 def test_the_best_is_that_of_the_mean_over_seeds():

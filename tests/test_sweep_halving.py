@@ -134,7 +134,7 @@ def test_if_all_diverge_the_search_ends_and_the_best_is_an_error():
     [
         ({"min_steps": 4}, "max_steps=27: .* such as 12 or 36"),
         ({"min_steps": 0}, "min_steps=0"),
-        ({"factor": 1}, "factor=1: expected at least 2"),
+        ({"factor": 1}, "factor=1: expected a whole number >= 2"),
         ({"points": 0}, "points=0"),
         ({"batch_size": 10}, "batch_size=10: .* 1 to 9"),
     ],
@@ -143,6 +143,16 @@ def test_what_does_not_fit_is_named_before_anything_is_compiled(options, said):
     with compiling() as compiled, pytest.raises(ValueError, match=said):
         search(**options)
     assert compiled == []
+
+
+def test_lists_that_are_too_few_for_hyperband_have_a_way_out():
+    call = {"min_steps": 4, "factor": 2, "devices": ONE}
+    space = {"learning_rate": [1e-3, 1e-2]}
+    with pytest.raises(
+        ValueError, match=r"points=4: .* at most 2, .* Pass points=2, or"
+    ):
+        halving(small_training(), space, **call)
+    assert len(halving(small_training(), space, **call, points=2)) == 2
 
 
 def test_a_run_that_cannot_be_continued_is_named():

@@ -133,3 +133,10 @@ def test_an_easy_batch_at_first_is_no_fall():
     batches = np.array([1.0, 1.0, 0.5, *[1.0] * 7], np.float32)
     found = range_test(lambda w, x: x + 0 * w, 0.0, batches, steps=10, smoothing=0.0)
     assert (found.low, found.high) == (None, None)
+
+
+@pytest.mark.parametrize("loss_", [1.0, 0.1, 2.302585, 1e-3, 0.0, -7.3])
+def test_a_loss_that_is_the_same_throughout_has_not_fallen(loss_):
+    batches = np.full(50, loss_, np.float32)
+    found = range_test(lambda w, x: x + 0 * w, 0.0, batches)
+    assert (found.low, found.high, found.diverged) == (None, None, None)

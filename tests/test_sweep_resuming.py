@@ -1,5 +1,7 @@
 """A search goes on from its folder, whatever ended it, and nothing is done twice."""
 
+import functools
+import io
 import json
 import os
 import signal
@@ -201,6 +203,84 @@ def test_progress_without_its_settings_is_no_start(tmp_path):
     (tmp_path / "settings.json").unlink()
     with pytest.raises(ValueError, match=r"and not what was searched"):
         sweep(double, space, folder=tmp_path)
+
+
+DAMAGED = {
+    "cut": lambda content: content[: len(content) // 2],
+    "empty": lambda _: b"",
+    "something else": lambda _: b"results of another kind",
+    "without what was kept": lambda _: npz(x=np.arange(3)),
+    "without an array": lambda _: npz(
+        facts=np.frombuffer(
+            b'{"facts": {}, "arrays": {"0 loss": ["float32", []]}}', "u1"
+        )
+    ),
+}
+
+
+def npz(**arrays):
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize("damage", DAMAGED.values(), ids=DAMAGED)
+def test_damaged_progress_is_named_and_the_way_out_is_one(damage, tmp_path):
+    space, file = {"x": [1.0], "y": [3.0]}, tmp_path / "progress.npz"
+    whole_one = sweep(double, space, folder=tmp_path)
+    file.write_bytes(damage(file.read_bytes()))
+    with compiling() as compiled, pytest.raises(ValueError, match=r"folder=.*damaged"):
+        sweep(double, space, folder=tmp_path)
+    assert compiled == []
+    file.unlink()
+    assert sweep(double, space, folder=tmp_path).rows == whole_one.rows
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", '{"lr": 1}', '{"search": "sweep"}']
+)
+@pytest.mark.parametrize("search_", [sweep, halving], ids=["sweep", "halving"])
+def test_settings_of_something_else_are_named(content, search_, tmp_path):
+    (tmp_path / "settings.json").write_text(content)
+    more = {} if search_ is sweep else {"points": 1, "min_steps": 8}
+    with pytest.raises(ValueError, match=r"folder=.*settings\.json is not that of"):
+        search_(small_training(), {"learning_rate": [0.1]}, **more, folder=tmp_path)
+    assert (tmp_path / "settings.json").read_text() == content
+
+
+def made_here():
+    return lambda x: 2 * x
+
+
+class Plain:
+    """Two of these look alike but for where they lie in memory."""
+
+
+UNKNOWABLE = {
+    "a lambda": lambda x: x,
+    "a closure": made_here(),
+    "a partial one": functools.partial(made_here(), 1),
+    "an object": Plain(),
+    "in a tuple": ("word", made_here()),
+}
+
+
+@pytest.mark.parametrize("value", UNKNOWABLE.values(), ids=UNKNOWABLE)
+def test_what_another_process_cannot_know_again_is_not_kept(value, tmp_path):
+    def run(h, key):
+        del key
+        return 2 * h["x"] if h["how"] is not None else h["x"]
+
+    space = {"x": [1.0], "how": [value]}
+    assert len(sweep(run, space)) == 1
+    with (
+        compiling() as compiled,
+        pytest.raises(ValueError, match=r"how=.*another proc"),
+    ):
+        sweep(run, space, folder=tmp_path)
+    assert compiled == []
+    space["how"] = [double, "a word at 0x1", np.float64, (1, "b")]
+    assert len(sweep(run, space, folder=tmp_path)) == 4
 
 
 def test_points_that_are_drawn_otherwise_than_they_were_are_noticed(

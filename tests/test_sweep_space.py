@@ -164,7 +164,7 @@ def test_a_name_that_the_run_does_not_read_is_named():
 
 
 def test_a_name_that_the_run_misses_is_named():
-    with pytest.raises(ValueError, match=r"x: the run reads .*the space has y"):
+    with pytest.raises(ValueError, match=r"x: the run reads .*is given y"):
         sweep(bowl, {"y": [2.0]})
 
 

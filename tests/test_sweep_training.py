@@ -51,6 +51,14 @@ def test_what_is_no_function_is_named(arguments, options, said):
         training_run(*arguments, **options)
 
 
+def test_validation_cannot_take_the_name_of_the_losses():
+    run = training_run(
+        lambda w, x: (w - x) ** 2, 0.0, jnp.ones(3), validation=lambda w: {"curve": w}
+    )
+    with pytest.raises(ValueError, match="validation returned curve: expected another"):
+        sweep(run, {"learning_rate": [0.1]}, metric="loss")
+
+
 @pytest.mark.parametrize(
     ("batches", "options", "said"),
     [

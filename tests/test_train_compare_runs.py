@@ -145,7 +145,7 @@ def test_seeds_are_added_to_those_that_are_done(whole, copy, capsys):
         "momentum",
     ]
     assert cli.main(["compare", "--run", str(copy), *arguments]) == 0
-    assert "1 runs, 4 are done" in capsys.readouterr().out
+    assert "1 run, 4 are done" in capsys.readouterr().out
     new = rows(copy)[len(rows(whole[0])) :]
     assert [row["kind"] for row in new] == ["epoch"] * 3 + ["test"]
     assert {row["seed"] for row in new} == {3}

@@ -143,7 +143,9 @@ def test_missing_files_in_data_dir_are_named_with_what_was_looked_for(tmp_path):
     with pytest.raises(ValueError, match="missing") as caught:
         load(row, folder)
     message = str(caught.value)
-    assert message.startswith(f"data_dir='{folder}': expected the four files of tiny")
+    # As a function is told, and as one types it.
+    said = f"data_dir (--data-dir) '{folder}': expected the four files of tiny"
+    assert message.startswith(said)
     assert f"missing: {TRAIN_LABELS}." in message
     assert "http://127.0.0.1:9/far/ has them" in message
     with pytest.raises(ValueError, match=r"nowhere.*there is none of that name"):

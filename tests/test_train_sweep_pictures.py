@@ -107,6 +107,23 @@ def test_the_best_curves_are_legible(seeds, seen, tmp_path):
     assert any("bands" in text for text in words(seen[0])) == (seeds > 1)
 
 
+@pytest.mark.parametrize("last", [1e31, 40.0, 0.11])
+def test_few_judgements_of_any_size_are_told_by_their_axes(last, seen, tmp_path):
+    courses = [
+        Course("one", np.array([1.0]), np.array([[0.1]])),
+        Course("other", np.array([1.0]), np.array([[last]])),
+    ]
+    path = tmp_path / "best.png"
+    best_curves.draw(courses, name="Held-out loss", title="", below="", path=path)
+    (axes,) = seen[0].axes
+    low, high = axes.get_ylim()
+    assert sum(low <= y <= high for y in axes.get_yticks()) >= 2
+    left, right = axes.get_xlim()
+    inside = [x for x in axes.get_xticks() if left <= x <= right]
+    assert inside
+    assert all(x == round(x) for x in inside)
+
+
 def test_shades_go_from_the_worst_to_the_best():
     low = spread([0.1, 1.0, math.nan, 1e9], "min")
     assert low[0] == 1.0

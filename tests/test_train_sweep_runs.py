@@ -17,6 +17,8 @@ from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.sweeps import searching
 from rmsprop_jax.train.sweeps.command import training_command
 from rmsprop_jax.train.sweeps.ground import ground
+from rmsprop_jax.train.sweeps.plan import planned
+from rmsprop_jax.train.sweeps.standing import Standing, read_rows
 from rmsprop_jax.train.sweeps.sweep import base, parse
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
@@ -31,8 +33,12 @@ HALVING += ["--at-once", "1"]
 def swept(folder, *arguments):
     """The exit status, and the rows of the sweep."""
     status = cli.main(["sweep", *SMALL, "--run", str(folder), *arguments])
+    return status, swept_rows(folder)
+
+
+def swept_rows(folder):
     lines = (folder / "trials.jsonl").read_text().splitlines()
-    return status, [json.loads(line) for line in lines]
+    return [json.loads(line) for line in lines]
 
 
 def result(folder):
@@ -53,8 +59,18 @@ def test_halving_goes_on_with_the_best_third(halved):
     counts = [sum(row["steps"] == n for row in rows) for n in steps]
     assert counts == [12, 4, 2]
     assert [len(row["curve/validation/loss"]) for row in rows] == [
-        row["steps"] // steps[0] for row in rows
+        -(-row["steps"] // steps[0]) for row in rows
     ]
+
+
+def test_no_steps_are_told_that_were_not_made(halved):
+    *_, rows, folder = halved
+    plan = planned(parse(["--run", str(folder), "--resume"]))
+    total, last = plan.ground.pace.total_steps, plan.stages[-1]
+    assert last.stop * plan.every > total  # The last stretch ends with the run.
+    assert max(row["steps"] for row in rows) == total
+    again = Standing(plan, read_rows(folder / "trials.jsonl"))
+    assert (again.stage, again.share()) == (len(plan.stages), 1)
 
 
 def test_the_best_point_is_the_lowest_mean_on_held_out_examples(halved):
@@ -70,6 +86,24 @@ def test_a_finished_sweep_says_the_same_again(halved, capsys):
     assert cli.main(["sweep", "--run", str(folder), "--resume"]) == 0
     assert "goes on: 100% is done" in capsys.readouterr().out
     assert (folder / "trials.jsonl").read_text() == before
+
+
+def test_a_sweep_whose_progress_was_damaged_begins_anew_once_that_is_deleted(
+    tmp_path, capsys
+):
+    choices = ["--learning-rate", "1e-2,1e-3", "--decay", "0.9"]
+    _, rows = swept(tmp_path, *choices)
+    file = tmp_path / "search" / "progress.npz"
+    file.write_bytes(file.read_bytes()[:100])
+    again = ["sweep", "--run", str(tmp_path), "--resume"]
+    assert cli.main(again) == 2
+    assert "progress.npz is damaged" in capsys.readouterr().err
+    file.unlink()
+    assert cli.main(again) == 0
+    said = capsys.readouterr().out
+    assert "is done" not in said
+    assert "1/2  learning rate 0.01" in said
+    assert swept_rows(tmp_path) == rows
 
 
 @pytest.mark.skipif(jax.device_count() < 3, reason="needs three devices")

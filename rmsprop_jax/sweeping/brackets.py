@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from rmsprop_jax.sweeping.numbers import whole
+
 
 @dataclass(frozen=True)
 class Bracket:
@@ -56,22 +58,18 @@ def hyperband(*, min_steps: int, max_steps: int, factor: int) -> list[Bracket]:
     return brackets
 
 
-def check_schedule(min_steps: int, max_steps: int, factor: int) -> None:
-    """Refuse rungs that do not fit.
+def checked_schedule(
+    min_steps: int, max_steps: int, factor: int
+) -> tuple[int, int, int]:
+    """The three as Python numbers; rungs that do not fit are refused.
 
     Raises:
         TypeError: If one is no whole number.
         ValueError: If `max_steps` is not `min_steps` times a power of `factor`.
     """
-    for name, value, least in (
-        ("min_steps", min_steps, 1),
-        ("max_steps", max_steps, 1),
-        ("factor", factor, 2),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name}={value!r}: expected a whole number.")
-        if value < least:
-            raise ValueError(f"{name}={value}: expected at least {least}.")
+    min_steps = whole("min_steps", min_steps, 1)
+    max_steps = whole("max_steps", max_steps, 1)
+    factor = whole("factor", factor, 2)
     reached = [min_steps]
     while reached[-1] < max_steps:
         reached.append(reached[-1] * factor)
@@ -81,6 +79,7 @@ def check_schedule(min_steps: int, max_steps: int, factor: int) -> None:
             f"max_steps={max_steps}: expected min_steps={min_steps} times a power of "
             f"factor={factor}, such as {near}."
         )
+    return min_steps, max_steps, factor
 
 
 def _rungs(min_steps: int, max_steps: int, factor: int) -> tuple[int, ...]:

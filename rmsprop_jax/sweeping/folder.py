@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,14 +21,42 @@ class Folder:
     """
 
     def __init__(self, path: str | Path):
-        """Makes the folder, if it is not there."""
+        """Makes the folder, if it is not there.
+
+        Raises:
+            TypeError: If `path` is none.
+            ValueError: If there is something else of that name.
+        """
+        if not isinstance(path, (str, os.PathLike)):
+            raise TypeError(f"folder={path!r}: expected a path, or None.")
         self._path = Path(path)
-        self._path.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise ValueError(
+                f"folder={str(path)!r}: expected a folder, or a new name; there is a "
+                "file in its place."
+            ) from None
 
     def settings(self) -> dict[str, Any] | None:
-        """The settings of the search that is kept here, if there is one."""
+        """The settings of the search that is kept here, if there is one.
+
+        Raises:
+            ValueError: If the file holds something else.
+        """
         file = self._path / "settings.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            kept = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            kept = None
+        if not isinstance(kept, dict) or not {"search", "batch_size"} <= kept.keys():
+            raise ValueError(
+                f"folder={str(self._path)!r}: its settings.json is not that of a "
+                "search. Name another folder."
+            )
+        return kept
 
     def keep_settings(self, settings: Mapping[str, Any]) -> None:
         """Take the settings of a new search, or refuse others than those here.
@@ -53,19 +83,30 @@ class Folder:
                 )
 
     def progress(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
-        """What was kept last: facts, and arrays by name; nothing at first."""
+        """What was kept last: facts, and arrays by name; nothing at first.
+
+        Raises:
+            ValueError: If the file is damaged, or holds something else.
+        """
         file = self._path / "progress.npz"
         if not file.exists():
             return None
-        with np.load(file) as content:
-            known = json.loads(content["facts"].tobytes())
-            arrays = {
-                name: np.frombuffer(content[name].tobytes(), jnp.dtype(dtype))
-                .reshape(shape)
-                .copy()
-                for name, (dtype, shape) in known["arrays"].items()
-            }
-        return known["facts"], arrays
+        try:
+            with np.load(io.BytesIO(file.read_bytes())) as content:
+                known = json.loads(content["facts"].tobytes())
+                arrays = {
+                    name: np.frombuffer(content[name].tobytes(), jnp.dtype(dtype))
+                    .reshape(shape)
+                    .copy()
+                    for name, (dtype, shape) in known["arrays"].items()
+                }
+            return known["facts"], arrays
+        except (ValueError, TypeError, LookupError, EOFError, BadZipFile) as error:
+            raise ValueError(
+                f"folder={str(self._path)!r}: its progress.npz is damaged, or not of "
+                f"a search ({error}). Delete that file and the search begins anew, or "
+                "name another folder."
+            ) from None
 
     def keep_progress(
         self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]

@@ -4,21 +4,20 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from rmsprop_jax.sweeping.brackets import (
     Bracket,
-    check_schedule,
+    checked_schedule,
     hyperband,
     successive_halving,
 )
 from rmsprop_jax.sweeping.folder import Folder
 from rmsprop_jax.sweeping.metrics import agreed_metric, check_mode
+from rmsprop_jax.sweeping.numbers import whole
 from rmsprop_jax.sweeping.programs import check_batch_size
 from rmsprop_jax.sweeping.rungs import Search
 from rmsprop_jax.sweeping.space import Space
 from rmsprop_jax.sweeping.stretches import Stretches
-from rmsprop_jax.sweeping.sweep import Report
+from rmsprop_jax.sweeping.sweep import Report, check_calls
 from rmsprop_jax.sweeping.table import Mode, Table
 from rmsprop_jax.sweeping.training import Stretchable, check_stretchable
 from rmsprop_jax.sweeping.trials import described, plan
@@ -95,8 +94,10 @@ def halving(
     """
     check_stretchable(run, "sweep takes any function")
     check_mode(mode)
-    max_steps = run.steps if max_steps is None else max_steps
-    check_schedule(min_steps, max_steps, factor)
+    check_calls(report, devices)
+    min_steps, max_steps, factor = checked_schedule(
+        min_steps, run.steps if max_steps is None else max_steps, factor
+    )
     brackets = _brackets(points, min_steps, max_steps, factor)
     trials, groups = plan(
         run,
@@ -147,12 +148,11 @@ def _brackets(
 ) -> list[Bracket]:
     if points is None:
         return hyperband(min_steps=min_steps, max_steps=max_steps, factor=factor)
-    if isinstance(points, bool) or not isinstance(points, (int, np.integer)):
-        raise TypeError(f"points={points!r}: expected a whole number, or None.")
-    if points < 1:
-        raise ValueError(f"points={points}: expected at least 1, or None.")
     return successive_halving(
-        int(points), min_steps=min_steps, max_steps=max_steps, factor=factor
+        whole("points", points, 1),
+        min_steps=min_steps,
+        max_steps=max_steps,
+        factor=factor,
     )
 
 

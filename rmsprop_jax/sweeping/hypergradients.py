@@ -8,10 +8,17 @@ import jax
 import jax.numpy as jnp
 
 from rmsprop_jax import hyperparams as hp
-from rmsprop_jax.sweeping.metrics import agreed_metric, check_metrics, named
-from rmsprop_jax.sweeping.space import LIVE, is_traced
+from rmsprop_jax.sweeping.metrics import (
+    agreed_metric,
+    check_metrics,
+    check_read,
+    named,
+    traced,
+)
+from rmsprop_jax.sweeping.numbers import whole_seed
+from rmsprop_jax.sweeping.space import LIVE, Range, is_traced
 from rmsprop_jax.sweeping.training import check_stretchable
-from rmsprop_jax.sweeping.trials import check_names
+from rmsprop_jax.sweeping.trials import SEED, check_names
 
 Direction = Literal["reverse", "forward"]
 Numbers = dict[str, jax.Array]
@@ -65,6 +72,7 @@ def hypergradient(
         >>> bool(slopes["learning_rate"] < 0)  # Larger steps end nearer to 0.
         True
     """
+    seed = whole_seed(seed)
     function, numbers = derivative(
         run, hyperparameters, metric=metric, direction=direction
     )
@@ -89,6 +97,11 @@ def derivative(
         for name, value in hyperparameters.items()
         if isinstance(value, jax.Array) or is_traced(name, value, ())
     }
+    for name, value in hyperparameters.items():
+        if isinstance(value, (Range, list)):
+            raise TypeError(
+                f"{name}={value!r:.60}: expected one value; sweep tries many."
+            )
     if not numbers:
         raise ValueError(
             f"hyperparameters={dict(hyperparameters)!r}: expected at least one number."
@@ -104,8 +117,11 @@ def derivative(
             return run({**fixed, **numbers}, key)
         return _in_segments(run, {**fixed, **numbers}, key)
 
-    shape = jax.eval_shape(metrics, numbers, jnp.uint32(0))
-    check_metrics(shape, tuple(hyperparameters))
+    trace = jax.make_jaxpr(metrics, return_shape=True)
+    names = tuple(hyperparameters)
+    closed, shape = traced(lambda: trace(numbers, SEED), names)
+    check_metrics(shape, names)
+    check_read(numbers, (closed.jaxpr, 0))
     chosen = agreed_metric(metric, [shape])
 
     def value_twice(numbers, seed):

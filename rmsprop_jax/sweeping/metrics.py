@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from rmsprop_jax.sweeping.table import Mode
-from rmsprop_jax.sweeping.trials import RESERVED, Group
+from rmsprop_jax.sweeping.trials import RESERVED
 
 DEFAULT = "loss"
 
@@ -109,14 +109,14 @@ def check_read(numbers: Mapping[str, Any], *programs: tuple[Any, int]) -> None:
             )
 
 
-def traced(function: Any, group: Group) -> Any:
+def traced(function: Any, names: Sequence[str]) -> Any:
     """`function()`, where a missing hyperparameter is an error that says so."""
     try:
         return function()
     except KeyError as error:
-        if error.args and error.args[0] not in group.names:
+        if error.args and error.args[0] not in names:
             raise ValueError(
                 f"{error.args[0]}: the run reads hyperparameters[{error.args[0]!r}], "
-                f"and the space has {', '.join(group.names)}. Put it there."
+                f"and is given {', '.join(names)}. Give it that too."
             ) from error
         raise

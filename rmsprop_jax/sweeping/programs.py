@@ -131,15 +131,26 @@ class Program:
 
 
 def choose_devices(devices: Sequence[Any] | None, width: int, trials: int) -> list[Any]:
-    """The devices that will have something to do.
-
-    Raises:
-        ValueError: If there are none.
-    """
+    """The devices that will have something to do."""
     chosen = jax.local_devices() if devices is None else list(devices)
-    if not chosen:
-        raise ValueError("devices=[]: expected at least one, or None for all.")
     return chosen[: max(1, -(-trials // width))]
+
+
+def check_devices(devices: Any) -> None:
+    """Refuse what is not at least one device, each once."""
+    if devices is None:
+        return
+    listed = list(devices) if isinstance(devices, (Sequence, np.ndarray)) else [None]
+    if not all(isinstance(device, jax.Device) for device in listed):
+        raise TypeError(
+            f"devices={devices!r:.60}: expected a list of them, such as "
+            "jax.devices()[:1], or None for all."
+        )
+    if not listed or len(set(listed)) < len(listed):
+        raise ValueError(
+            f"devices={devices!r:.60}: expected at least one and each once, or None "
+            "for all."
+        )
 
 
 def check_batch_size(batch_size: Any, trials: int) -> None:

@@ -10,7 +10,15 @@ import numpy as np
 import optax
 
 from rmsprop_jax.state import set_hyperparams
-from rmsprop_jax.sweeping.training import Loss, batches_of, strong
+from rmsprop_jax.sweeping.numbers import check_size, is_number, whole, whole_seed
+from rmsprop_jax.sweeping.shown import short
+from rmsprop_jax.sweeping.training import (
+    Loss,
+    batches_of,
+    built,
+    check_functions,
+    strong,
+)
 from rmsprop_jax.transform import rmsprop
 
 # A loss so many times its best has left the range for good, as fastai has it.
@@ -37,6 +45,18 @@ class RateRange:
     low: float | None
     high: float | None
     diverged: int | None
+
+    def __repr__(self) -> str:
+        """What was tested, and what it suggests."""
+        rates, found = self.learning_rates, "the loss fell at no learning rate"
+        if self.low is not None and self.high is not None:
+            found = f"suggested: low={short(self.low)}, high={short(self.high)}"
+        tested = f"{len(rates)} steps from {short(float(rates[0]))} to "
+        tested += short(float(rates[-1]))
+        if self.diverged is not None:
+            rate = short(float(rates[self.diverged]))
+            tested += f", diverged at step {self.diverged}, {rate}"
+        return f"{found} ({tested})"
 
     @property
     def rule(self) -> str:
@@ -89,6 +109,7 @@ def range_test(
         if the loss never fell, or only by the luck of the first batches.
 
     Raises:
+        TypeError: If something is of the wrong kind.
         ValueError: If a number is out of range, or `make` has a schedule.
 
     Example:
@@ -97,16 +118,20 @@ def range_test(
         >>> 1e-6 < found.low < found.high < 1, found.losses.shape
         (True, (200,))
     """
-    if not 0 < low < high < np.inf:
-        raise ValueError(f"low={low!r}, high={high!r}: expected 0 < low < high.")
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 2:
-        raise ValueError(f"steps={steps!r}: expected a whole number >= 2.")
-    if not 0 <= smoothing < 1:
+    check_functions(loss=loss, make=make)
+    steps, seed = whole("steps", steps, 2), whole_seed(seed)
+    if not (is_number(low) and is_number(high)) or not 0 < low < high < np.inf:
+        raise ValueError(
+            f"low={low!r}, high={high!r}: expected numbers, 0 < low < high."
+        )
+    check_size(f"low={low!r}", low)
+    check_size(f"high={high!r}", high)
+    if not is_number(smoothing) or not 0 <= smoothing < 1:
         raise ValueError(f"smoothing={smoothing!r}: expected a number in [0, 1).")
+    tx = built(make, {"learning_rate": low})
     batch_of, _ = batches_of(batches)
     key = jax.random.key(seed)
     start = jax.tree.map(strong, params(key) if callable(params) else params)
-    tx = optax.with_extra_args_support(make(learning_rate=low))
     rates = np.geomspace(low, high, steps)
 
     def step(carry, now):
@@ -127,7 +152,8 @@ def range_test(
     losses = np.asarray(run(start, jnp.asarray(rates, jnp.result_type(float))))
     smoothed = _smoothed(losses.astype(np.float64), smoothing)
     diverged = _diverged(smoothed)
-    interval = _interval(rates, smoothed[:diverged])
+    noise = float(jnp.finfo(losses.dtype).eps)
+    interval = _interval(rates, smoothed[:diverged], noise)
     return RateRange(rates, losses, smoothed, *interval, diverged)
 
 
@@ -148,9 +174,13 @@ def _diverged(smoothed: np.ndarray) -> int | None:
 
 
 def _interval(
-    rates: np.ndarray, smoothed: np.ndarray
+    rates: np.ndarray, smoothed: np.ndarray, noise: float
 ) -> tuple[float | None, float | None]:
-    if not smoothed.size or not (fall := smoothed[0] - smoothed.min()) > 0:
+    if not smoothed.size:
+        return None, None
+    fall = smoothed[0] - smoothed.min()
+    # A mean of equal losses is not equal to the last digit.
+    if not fall > noise * abs(smoothed[0]):
         return None, None
     low, high = (
         float(rates[np.argmax(smoothed <= smoothed[0] - share * fall)])

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from rmsprop_jax import hyperparams as hp
 from rmsprop_jax.hyperparams import Sources
+from rmsprop_jax.sweeping.numbers import check_size, is_number, is_whole, whole_seed
 
 # The live numbers of rmsprop, whose ranges are known.
 LIVE = tuple(name.removesuffix("_from") for name in Sources._fields)
@@ -86,12 +87,12 @@ def log_uniform(low: float, high: float, *, below: float | None = None) -> Range
         >>> round(log_uniform(0.9, 0.999, below=1).at(0.5), 6)
         0.99
     """
-    if below is not None and (not _is_number(below) or not high < below):
+    if below is not None and (not is_number(below) or not high < below):
         raise ValueError(
             f"log_uniform({low!r}, {high!r}, below={below!r}): expected low < high < "
             "below."
         )
-    if below is None and _is_number(low) and low <= 0:
+    if below is None and is_number(low) and low <= 0:
         raise ValueError(
             f"log_uniform({low!r}, {high!r}): expected 0 < low, for 0 has no decade. "
             "Use uniform, or a list that holds 0."
@@ -116,8 +117,9 @@ def draw(
         ValueError: If a name has nothing to try, a value is out of its range, or
             `points` does not fit.
     """
+    seed = whole_seed(seed)
     columns = _columns(space, static)
-    if points is not None and (not _is_whole(points) or points < 1):
+    if points is not None and (not is_whole(points) or points < 1):
         raise ValueError(f"points={points!r}: expected a whole number >= 1, or None.")
     drawn = [name for name, column in columns.items() if isinstance(column, Range)]
     if drawn and points is None:
@@ -144,7 +146,7 @@ def draw(
     if points > len(grid):
         raise ValueError(
             f"points={points}: expected at most {len(grid)}, the combinations of these "
-            "lists. Drop points, or give a range."
+            f"lists. Pass points={len(grid)}, or give a range."
         )
     chosen = np.random.default_rng(seed).permutation(len(grid))[:points]
     return [grid[i] for i in sorted(chosen)]
@@ -152,7 +154,7 @@ def draw(
 
 def is_traced(name: str, value: Any, static: Collection[str]) -> bool:
     """Whether a value is an argument of the compiled run, or a part of it."""
-    return _is_number(value) and name not in static and name not in COMPILED_IN
+    return is_number(value) and name not in static and name not in COMPILED_IN
 
 
 def _columns(space: Space, static: Collection[str]) -> dict[str, Any]:
@@ -187,7 +189,12 @@ def _column(name: str, given: Any) -> Any:
         return given
     if isinstance(given, (np.ndarray, jax.Array)):
         given = given.tolist() if given.ndim else [given.item()]
-    values = list(given) if isinstance(given, (list, tuple)) else [given]
+    if isinstance(given, (Iterator, Set, Mapping)):
+        raise TypeError(
+            f"{name}={given!r:.60}: expected a list of values, a range, or one value; "
+            "the order of a list is that of the trials."
+        )
+    values = list(given) if isinstance(given, (list, tuple, range)) else [given]
     if not values:
         raise ValueError(f"{name}={given!r}: expected at least one value to try.")
     return [x.item() if isinstance(x, np.generic) else x for x in values]
@@ -195,6 +202,7 @@ def _column(name: str, given: Any) -> Any:
 
 def _check(name: str, value: Any, static: Collection[str]) -> None:
     if is_traced(name, value, static):
+        check_size(f"{name}={value!r}", value)
         # As it will be used: float32 has no number between 0.99999997 and 1.
         value = np.asarray(value, jnp.result_type(float))[()]
         if name in LIVE:
@@ -212,7 +220,7 @@ def _check(name: str, value: Any, static: Collection[str]) -> None:
 
 
 def _checked(call: str, low: Any, high: Any, zero: float | None = None) -> Range:
-    if not (_is_number(low) and _is_number(high)):
+    if not (is_number(low) and is_number(high)):
         raise TypeError(f"{call}({low!r}, {high!r}): expected two numbers.")
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"{call}({low!r}, {high!r}): expected finite low < high.")
@@ -233,13 +241,3 @@ def _sobol(points: int, dimensions: int, seed: int) -> np.ndarray:
     power = max(0, math.ceil(math.log2(points)))
     evenly = qmc.Sobol(dimensions, scramble=False).random_base2(power)[:points]
     return (evenly + np.random.default_rng(seed).random(dimensions)) % 1.0
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(
-        value, (bool, np.bool_)
-    )
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

@@ -52,9 +52,11 @@ class Stretches:
 
         self.group, self.unit = group, unit
         numbers, start = group.example(), jax.ShapeDtypeStruct((), jnp.int32)
-        self._begin = traced(lambda: Program(begin, (numbers, SEED)), group)
+        self._begin = traced(lambda: Program(begin, (numbers, SEED)), group.names)
         example = (numbers, self._begin.shape)
-        self._go_on = traced(lambda: Program(go_on, example, shared=(start,)), group)
+        self._go_on = traced(
+            lambda: Program(go_on, example, shared=(start,)), group.names
+        )
         self.metrics = self._go_on.shape[1]
         check_metrics(self.metrics, group.names)
         check_read(numbers, (self._begin.jaxpr, 0), (self._go_on.jaxpr, 1))

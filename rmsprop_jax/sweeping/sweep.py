@@ -20,6 +20,7 @@ from rmsprop_jax.sweeping.metrics import (
 from rmsprop_jax.sweeping.programs import (
     Program,
     check_batch_size,
+    check_devices,
     choose_devices,
     faster_width,
 )
@@ -108,6 +109,7 @@ def sweep(
             "such as training_run(loss, params, batches)."
         )
     check_mode(mode)
+    check_calls(report, devices)
     trials, groups = plan(
         run, space, points=points, seeds=seeds, static=static, seed=seed
     )
@@ -129,16 +131,25 @@ def sweep(
             }
         )
     finished = Finished(kept)
-    for group, program, head in zip(groups, programs, heads, strict=True):
-        members = finished.without(group.trials)
-        for results in _in_turn(head, program, group, members):
-            ended, members = members[: len(results)], members[len(results) :]
-            finished.add(ended, [named(metrics) for metrics in results])
-            if report is not None:
-                report([row(trial, finished[trial])[0] for trial in ended])
-    finished.write()
+    try:
+        for group, program, head in zip(groups, programs, heads, strict=True):
+            members = finished.without(group.trials)
+            for results in _in_turn(head, program, group, members):
+                ended, members = members[: len(results)], members[len(results) :]
+                finished.add(ended, [named(metrics) for metrics in results])
+                if report is not None:
+                    report([row(trial, finished[trial])[0] for trial in ended])
+    finally:
+        finished.write()
     rows, curves = zip(*(row(trial, finished[trial]) for trial in trials), strict=True)
     return Table(list(rows), list(curves), tuple(space), chosen, mode, tuple(widths))
+
+
+def check_calls(report: Any, devices: Any) -> None:
+    """Refuse a report that is no function, and devices that are none."""
+    if report is not None and not callable(report):
+        raise TypeError(f"report={report!r:.60}: expected a function of rows, or None.")
+    check_devices(devices)
 
 
 def _program(run: Run, group: Group) -> Program:
@@ -146,7 +157,7 @@ def _program(run: Run, group: Group) -> Program:
         return run(group.assemble(numbers), jax.random.key(seed))
 
     example = (group.example(), SEED)
-    program = traced(lambda: Program(one, example), group)
+    program = traced(lambda: Program(one, example), group.names)
     check_metrics(program.shape, group.names)
     check_read(group.example(), (program.jaxpr, 0))
     return program

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rmsprop_jax.sweeping.shown import MOST, columns, ranked, short
+from rmsprop_jax.wording import counted
+
 Mode = Literal["min", "max"]
 
 
@@ -62,6 +65,32 @@ class Table:
         """How many trials there are."""
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        """The best points, a line each."""
+        points = ranked(self.points(), self.mode)
+        trials = counted(len(self.rows), "trial")
+        lost = sum(row["diverged"] for row in self.rows)
+        better = "lower" if self.mode == "min" else "higher"
+        head = f"{counted(len(points), 'point')}, {trials}, {lost} diverged; {better}"
+        far = ["steps"] * any(point.steps for point in points)
+        lines = columns(
+            ["point", *self.names, *far, self.metric],
+            (
+                [
+                    str(self.rows[point.trials[0]]["point"]),
+                    *(short(point.hyperparameters[name]) for name in self.names),
+                    *(str(point.steps) for _ in far),
+                    f"{point.diverged}/{len(point.trials)} diverged"
+                    if point.diverged
+                    else short(point.value),
+                ]
+                for point in points[:MOST]
+            ),
+        )
+        more = len(points) - MOST
+        rest = [f"... {more} more, in .rows and .points()"] if more > 0 else []
+        return "\n".join([f"{head} {self.metric} is better", *lines, *rest])
+
     def points(self) -> list[Point]:
         """Each point of the space over its seeds, in order."""
         members: dict[Any, list[dict[str, Any]]] = {}
@@ -82,13 +111,24 @@ class Table:
         if not sound:
             raise ValueError(
                 f"best(): expected a point that did not diverge, but of all "
-                f"{len(self.points())} a trial ended in a number that is not finite. "
-                "Try smaller learning rates."
+                f"{len(self.points())} a trial ended in a number that is not finite, "
+                f"in {', '.join(self._not_finite())}. Try smaller learning "
+                "rates."
             )
         farthest = max(p.steps or 0 for p in sound)
         sound = [p for p in sound if (p.steps or 0) == farthest]
         sign = 1 if self.mode == "min" else -1
         return min(sound, key=lambda p: sign * p.value)
+
+    def _not_finite(self) -> list[str]:
+        """The metrics that are not finite in some trial."""
+        lost = {
+            name: None
+            for numbers, arrays in zip(self.rows, self.curves, strict=True)
+            for name, x in {**numbers, **arrays}.items()
+            if name not in self.names and not np.isfinite(np.asarray(x, float)).all()
+        }
+        return list(lost)
 
     def to_csv(self, path: str | Path | None = None) -> str:
         """The rows as CSV, also written to `path` if there is one."""

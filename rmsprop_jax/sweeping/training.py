@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from rmsprop_jax.sweeping.metrics import named
+from rmsprop_jax.sweeping.numbers import whole
 from rmsprop_jax.transform import rmsprop
 
 # A single batch's loss is too noisy to compare by.
@@ -132,22 +133,22 @@ def training_run(
         >>> metrics["curve"].shape, float(metrics["curve"][0])
         ((8,), 2.0)
     """
-    for name, function in (("loss", loss), ("make", make)):
-        if not callable(function):
-            raise TypeError(f"{name}={function!r:.60}: expected a function.")
+    check_functions(loss=loss, make=make)
+    if validation is not None:
+        check_functions(validation=validation)
     batch_of, count = batches_of(batches)
-    steps = count if steps is None else steps
-    if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps={steps!r}: expected a whole number >= 1.")
+    if steps is None and count is None:
+        raise ValueError("steps=None: expected how many, for batches is a function.")
+    steps = whole("steps", count if steps is None else steps, 1)
 
     def init(hyperparameters, key):
         start = params(key) if callable(params) else params
         start = jax.tree.map(strong, start)
-        state = make(**hyperparameters).init(start)
+        state = built(make, hyperparameters).init(start)
         return _Carry(start, state, key, jnp.zeros(LATEST, jnp.result_type(float)))
 
     def advance(hyperparameters, carry, start, steps):
-        tx = optax.with_extra_args_support(make(**hyperparameters))
+        tx = built(make, hyperparameters)
 
         def step(carry, count):
             batch = batch_of(count, carry.key)
@@ -169,9 +170,35 @@ def training_run(
         ends = {"loss": jnp.sum(carry.latest) / made}
         if validation is not None:
             ends |= named(validation(carry.params))
+        if "curve" in ends:
+            raise ValueError(
+                "validation returned curve: expected another name; it is the losses'."
+            )
         return carry, {**ends, "curve": curve}
 
     return TrainingRun(init, advance, steps, _arguments(make))
+
+
+def check_functions(**functions: Any) -> None:
+    """Refuse what is no function, by its name."""
+    for name, function in functions.items():
+        if not callable(function):
+            raise TypeError(f"{name}={function!r:.60}: expected a function.")
+
+
+def built(make: Make, hyperparameters: Mapping[str, Any]) -> Any:
+    """What `make` makes of the hyperparameters.
+
+    Raises:
+        TypeError: If that is no transformation.
+    """
+    tx = make(**hyperparameters)
+    if not (hasattr(tx, "init") and hasattr(tx, "update")):
+        raise TypeError(
+            f"make returned {tx!r:.60}: expected an Optax transformation, as rmsprop "
+            "returns."
+        )
+    return optax.with_extra_args_support(tx)
 
 
 def strong(x: Any) -> jax.Array:

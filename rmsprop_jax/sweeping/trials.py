@@ -1,6 +1,7 @@
 """Trials, and the groups of them that one program can run."""
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,8 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from rmsprop_jax.sweeping.numbers import is_whole
 from rmsprop_jax.sweeping.space import Space, draw, is_traced
 
+# Where an object lies in the memory of this process.
+_ADDRESS = re.compile(r"<.* at 0x[0-9a-f]+")
 RESERVED = ("trial", "point", "seed", "bracket", "steps", "diverged")
 
 
@@ -88,6 +92,8 @@ def plan(
     """
     if isinstance(static, str):
         raise TypeError(f"static={static!r}: expected names, such as ({static!r},).")
+    if not isinstance(static, Collection):
+        raise TypeError(f"static={static!r}: expected names, such as ('width',).")
     chosen = draw(space, points, seed=seed, static=static)
     check_names(run, tuple(space))
     pairs = [(i, point, s) for i, point in enumerate(chosen) for s in _seeds(seeds)]
@@ -109,7 +115,19 @@ def plan(
 def described(
     space: Space, trials: Sequence[Trial], *, seed: int, static: Collection[str]
 ) -> dict[str, Any]:
-    """What tells the trials of one search from those of another, for JSON."""
+    """What tells the trials of one search from those of another, for JSON.
+
+    Raises:
+        ValueError: If a value cannot be known again in another process.
+    """
+    for name, value in space.items():
+        if _ADDRESS.search(_text(value)):
+            raise ValueError(
+                f"{name}={value!r:.80}: with folder=, expected what another process "
+                "can tell to be the same: words, numbers, functions that a module "
+                "defines (no lambda, none made in a function), objects whose repr "
+                "says it all."
+            )
     digest = sha256()
     for trial in trials:
         point = [[name, _text(x)] for name, x in trial.hyperparameters.items()]
@@ -129,7 +147,7 @@ def _text(value: Any) -> str:
     """The same in another process, and another for another value."""
     if isinstance(value, (np.ndarray, np.generic, jax.Array)):
         value = np.asarray(value).tolist()
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, range)):
         return f"[{', '.join(map(_text, value))}]"
     name = getattr(value, "__qualname__", None)
     if name is not None and "<" not in name:  # Not a lambda, nor made in a function.
@@ -162,18 +180,14 @@ def check_names(run: Any, names: Collection[str]) -> None:
 
 
 def _seeds(seeds: int | Sequence[int]) -> list[int]:
-    if _is_whole(seeds):
+    if is_whole(seeds):
         listed = list(range(int(np.asarray(seeds))))
     else:
         listed = list(seeds) if isinstance(seeds, (Sequence, np.ndarray)) else []
-    fits = all(_is_whole(s) and 0 <= s < 2**32 for s in listed)
+    fits = all(is_whole(s) and 0 <= s < 2**32 for s in listed)
     if not listed or not fits or len(set(listed)) < len(listed):
         raise ValueError(
             f"seeds={seeds!r}: expected how many (at least 1), or different whole "
             "numbers in [0, 2**32)."
         )
     return [int(s) for s in listed]
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

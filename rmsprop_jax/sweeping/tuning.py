@@ -11,7 +11,10 @@ import optax
 
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.hypergradients import Direction, Numbers, derivative
+from rmsprop_jax.sweeping.numbers import is_number, whole, whole_seed
+from rmsprop_jax.sweeping.shown import arguments, short
 from rmsprop_jax.transform import rmsprop
+from rmsprop_jax.wording import counted
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,15 @@ class Tuned:
     hyperparameters: Mapping[str, Any]
     value: float
     path: Sequence[Mapping[str, Any]]
+
+    def __repr__(self) -> str:
+        """The best, and how it was come by."""
+        rounds = counted(len(self.path), "round")
+        first = short(self.path[0]["value"]) if self.path else "nothing"
+        return (
+            f"{short(self.value)} at {arguments(self.hyperparameters)} "
+            f"({rounds}, from {first})"
+        )
 
 
 def tune(
@@ -83,11 +95,10 @@ def tune(
         >>> found.hyperparameters["learning_rate"] > 0.05, found.value < 0.01
         (True, True)
     """
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise ValueError(f"rounds={rounds!r}: expected a whole number >= 1.")
+    rounds, seed = whole("rounds", rounds, 1), whole_seed(seed)
     if "value" in start:
         raise ValueError("value: expected another name; in `path` it is the metric's.")
-    if not 0 < rate < math.inf:
+    if not is_number(rate) or not 0 < rate < math.inf:
         raise ValueError(f"rate={rate!r}: expected a number > 0.")
     function, numbers = derivative(run, start, metric=metric, direction=direction)
     for name, number in numbers.items():

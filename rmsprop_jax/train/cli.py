@@ -6,6 +6,8 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 
+from rmsprop_jax.train.unread import unread
+
 BEGAN = time.perf_counter()
 # By name: what each does; its module has a `main` that takes the other arguments.
 COMMANDS = {
@@ -16,6 +18,8 @@ COMMANDS = {
     "sweep": "try many hyperparameters of RMSProp, compiled once",
     "range-test": "find the learning rates that a training can bear",
 }
+# What the shell would report of a program that the pipe ended.
+_SIGPIPE = 13
 _MODULES = {
     "train": "training_command",
     "sweep": "sweeps.sweep",
@@ -25,6 +29,13 @@ _MODULES = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; what is returned is the exit status."""
+    try:
+        return _ran(arguments)
+    finally:
+        unread(sys.stdout)  # Otherwise Python would say so while it ends.
+
+
+def _ran(arguments: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Better a "?" than no run.
@@ -46,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
     except (ValueError, TypeError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and unread(sys.stdout):
+            return 128 + _SIGPIPE
         print(f"rmsprop-jax {command}: {error}", file=sys.stderr)
     return 2
 

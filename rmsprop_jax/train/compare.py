@@ -12,8 +12,9 @@ import tyro
 
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train.config import Config, Models, Shapes, Tasks
-from rmsprop_jax.train.holding import refuse_others
+from rmsprop_jax.train.config import Config, Hidden, Shapes, Shift, SmallModel, Tasks
+from rmsprop_jax.train.holding import check_writable, refuse_others
+from rmsprop_jax.train.resuming import gone_on
 
 # What may differ when a comparison goes on: every run in it says what it was itself.
 _MAY_DIFFER = {
@@ -50,10 +51,8 @@ class Compare:
     """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
     data_dir: Path | None = None
     """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
-    model: Models | None = None
-    """The model; mlp for images by default."""
-    hidden: int | None = None
-    """Width of the hidden layer of mlp and cnn."""
+    model: SmallModel = None
+    hidden: Hidden = None
     epochs: int | None = None
     """Passes over the training data in every run; 20, on MNIST 5 by default."""
     batch_size: int | None = None
@@ -62,8 +61,7 @@ class Compare:
     """Seeds the trials; the runs that are tested have the seeds after it."""
     label_smoothing: float | None = None
     """Share of each label that is spread over all classes."""
-    shift: float | None = None
-    """Augmentation: images move by up to so many pixels each way."""
+    shift: Shift = None
     rotate: float | None = None
     """Augmentation: images turn by up to so many degrees each way."""
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
@@ -123,6 +121,7 @@ def parse(arguments: Sequence[str]) -> Compare:
     if asked.resume and asked.run is None:
         raise ValueError("--resume: expected --run FOLDER too, what to go on with.")
     if asked.run is not None:
+        check_writable(asked.run)
         refuse_others(asked.run, "comparison.json")
     if asked.run is None or not (asked.run / "comparison.json").exists():
         return asked
@@ -132,16 +131,9 @@ def parse(arguments: Sequence[str]) -> Compare:
             "it, or choose another folder."
         )
     saved = load(asked.run)
-    asked = _parsed(arguments, dataclasses.replace(saved, resume=True))
-    for field in dataclasses.fields(Compare):
-        given, was = getattr(asked, field.name), getattr(saved, field.name)
-        if field.name not in _MAY_DIFFER and given != was:
-            raise ValueError(
-                f"{options.flag(field.name)} {given}: the comparison in {asked.run} "
-                f"has {was}. Leave the option out to go on with it, or choose another "
-                "--run."
-            )
-    return asked
+    # On which devices is asked anew: these may be of another machine.
+    start = dataclasses.replace(saved, resume=True, devices=None)
+    return gone_on(_parsed(arguments, start), saved, _MAY_DIFFER, "comparison")
 
 
 def base(asked: Compare) -> Config:

@@ -20,6 +20,7 @@ from rmsprop_jax.train.ledger import Ledger, Row
 from rmsprop_jax.train.loop import TrainState
 from rmsprop_jax.train.status import duration, loss_text, percent
 from rmsprop_jax.train.training import Training, means
+from rmsprop_jax.wording import counted
 
 Say = Callable[[str], None]
 
@@ -246,7 +247,7 @@ def _heading(plan: Plan, todo: int) -> list[str]:
         f"{plan.pace.epochs} x {plan.pace.steps_per_epoch} steps of "
         f"{plan.pace.batch_size}",
         f"{len(plan.contenders)} optimizers: {asked.trials} learning rates each, the "
-        f"best again by {asked.seeds} seed{'s' * (asked.seeds != 1)}: {todo} runs"
+        f"best again by {counted(asked.seeds, 'seed')}: {counted(todo, 'run')}"
         + (f", {done} are done" if done else ""),
     ]
 
@@ -257,10 +258,10 @@ def _caption(plan: Plan) -> str:
         f"mean ± standard error of {asked.seeds} seeds" if asked.seeds > 1 else "1 seed"
     )
     return (
-        f"{asked.task}, {asked.model}, {plan.pace.epochs} epochs of "
-        f"{plan.pace.steps_per_epoch} steps; {seeds} after the last epoch; learning "
-        f"rate: best {asked.choose_by} of {asked.trials} on {asked.validation:,} "
-        f"held-out {plan.task.unit}."
+        f"{asked.task}, {asked.model}, {counted(plan.pace.epochs, 'epoch')} of "
+        f"{counted(plan.pace.steps_per_epoch, 'step')}; {seeds} after the last epoch; "
+        f"learning rate: best {asked.choose_by} of {asked.trials} on "
+        f"{asked.validation:,} held-out {plan.task.unit}."
     )
 
 

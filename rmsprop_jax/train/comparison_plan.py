@@ -67,8 +67,10 @@ def planned(asked: Compare) -> Plan:
     _check(asked)
     rivals, config = contenders(asked.optimizers), asking.base(asked)
     settings.check(config)
+    settings.check_seeds(asked.seed, 1 + asked.seeds)
     config, said = _with_task(config)
     task = TASKS[config.learning.task]
+    settings.check_task(config, task)
     if asked.choose_by not in task.reported:
         raise ValueError(
             f"--choose-by {asked.choose_by}: {task.name} has no such measure, but "
@@ -77,7 +79,9 @@ def planned(asked: Compare) -> Plan:
     if asked.epochs is None:
         epochs = _EPOCHS.get(task.name, _OTHER_EPOCHS)
         config = options.replace(config, epochs=epochs)
+    said += settings.smaller(config.learning.model, task)
     config = settings.resolve(config, task.name, task.small_model)
+    settings.check_pace(config)
     data = task.load(config.learning.data_dir)
     task = dataclasses.replace(task, load=lambda _: data)
     count = len(next(iter(data.train.values())))

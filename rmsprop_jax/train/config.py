@@ -9,7 +9,9 @@ import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from tyro.conf import arg
 
 from rmsprop_jax.files import write_text
 
@@ -28,6 +30,21 @@ Shapes = Literal["constant", "step", "exponential", "cosine"]
 Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
 
 
+# What several commands have has its sentence here.
+Hidden = Annotated[
+    int | None,
+    arg(help="Width of the hidden layer of mlp and cnn, of both of lstm and gru."),
+]
+Shift = Annotated[
+    float | None,
+    arg(help="Augmentation: up to so many pixels each way, or hundredths of a second."),
+]
+SmallModel = Annotated[
+    Models | None,
+    arg(help="The model; by default a small one: mlp for images, lstm for speech."),
+]
+
+
 @dataclass(frozen=True)
 class Learning:
     """What is learned, from what, for how long."""
@@ -38,8 +55,7 @@ class Learning:
     """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
     model: Models | None = None
     """The model; each task has its own default."""
-    hidden: int | None = None
-    """Width of the hidden layer of mlp and cnn, of both layers of lstm and gru."""
+    hidden: Hidden = None
     epochs: int | None = None
     """Passes over the training data."""
     batch_size: int | None = None
@@ -50,8 +66,7 @@ class Learning:
     """Seeds the initial weights, the order of the data and all that is random."""
     label_smoothing: float | None = None
     """Share of each label that is spread over all classes."""
-    shift: float | None = None
-    """Augmentation: up to so many pixels each way, or hundredths of a second."""
+    shift: Shift = None
     rotate: float | None = None
     """Augmentation: images turn by up to so many degrees each way."""
     masks: int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import tyro
 
 from rmsprop_jax.train import status
+from rmsprop_jax.wording import counted
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def _table(rows: list[dict], unit: str) -> list[str]:
     lines = [f"{'class':{width}}  {unit:>7}     right  most often taken for"]
     for row in rows:
         found = status.percent(row["right"] / row["tested"]) if row["tested"] else "-"
-        times = f"{row['times']} time{'s' * (row['times'] != 1)}"
+        times = counted(row["times"], "time")
         said = f"{row['taken_for']}, {times}" if row["times"] else "-"
         lines.append(f"{row['class']:{width}}  {row['tested']:7,}  {found:>8}  {said}")
     return lines

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.holding import held, refuse_others
+from rmsprop_jax.train.holding import check_writable, held, refuse_others
 
 # What may differ when a run goes on: where it runs and what it shows, not the rows.
 _MAY_DIFFER = {f.name for f in dataclasses.fields(options.Running)} - {"log_every"} | {
@@ -44,7 +43,7 @@ class Folder:
         Raises:
             ValueError: If it holds a run and `config` is not to resume it, or differs.
         """
-        self._check_writable()
+        check_writable(self.path)
         refuse_others(self.path, self.config.name)
         if not self.holds_a_run:
             return
@@ -74,18 +73,6 @@ class Folder:
             if not self.holds_a_run:
                 options.save(config, self.config)
             yield
-
-    def _check_writable(self) -> None:
-        there = next(
-            p for p in (self.path, *self.path.absolute().parents) if p.exists()
-        )
-        if self.path.is_symlink() and not self.path.exists():
-            there = self.path
-        if not there.is_dir() or not os.access(there, os.W_OK):
-            raise ValueError(
-                f"--run {self.path}: expected a folder that can be written, {there} "
-                "is none. Choose another."
-            )
 
     def saved_config(self) -> Config:
         """What the run was told.

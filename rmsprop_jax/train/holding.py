@@ -1,11 +1,28 @@
 """A folder that one process at a time writes to."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 # By what one knows what a folder holds: a run, a comparison, a sweep.
 _MARKS = ("config.json", "comparison.json", "sweep.json", "result.json")
+
+
+def check_writable(folder: Path) -> None:
+    """Refuse a folder that is none, or that cannot be written or made.
+
+    Raises:
+        ValueError: If it is so.
+    """
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if folder.is_symlink() and not folder.exists():
+        there = folder
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(
+            f"--run {folder}: expected a folder that can be written, {there} is none. "
+            "Choose another."
+        )
 
 
 def refuse_others(folder: Path, own: str) -> None:
@@ -31,8 +48,9 @@ def held(folder: Path, doing: str) -> Iterator[None]:
         doing: What the other process would be doing there, for the message.
 
     Raises:
-        ValueError: If another process holds it.
+        ValueError: If another process holds it, or it cannot be made.
     """
+    check_writable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         import fcntl

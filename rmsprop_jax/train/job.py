@@ -18,6 +18,7 @@ from rmsprop_jax.train.loop import Evaluation, TrainState
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.train.watcher import Watcher
+from rmsprop_jax.wording import counted
 
 
 def train(config: Config, began: float | None = None) -> dict[str, Any]:
@@ -100,7 +101,8 @@ def summary(result: dict[str, Any]) -> str:
         said = f"test loss {result['test/loss']:.4g} over {tested}"
     if "test/error" in result:
         said += f" (error {100 * result['test/error']:.2f} %)"
-    text = f"{name}: {said} after {result['epochs']} epochs, {result['seconds']:.1f} s"
+    epochs, seconds = counted(result["epochs"], "epoch"), f"{result['seconds']:.1f} s"
+    text = f"{name}: {said} after {epochs}, {seconds}"
     if result["target_accuracy"] is not None:
         reached = result["reached"]
         text += (

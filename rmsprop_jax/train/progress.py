@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from rmsprop_jax.train.status import Row, Status, flow
+from rmsprop_jax.train.unread import unread
 
 REDRAWS_PER_SECOND = 4
 LINES_IN_A_CELL = 20
@@ -101,8 +102,7 @@ def _print(text: str, stream: TextIO) -> None:
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
-        # Nobody reads on, as behind `| head`; the run goes on unseen.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        unread(stream)  # The run goes on unseen.
 
 
 def _is_terminal(stream: Any) -> bool:

@@ -85,6 +85,16 @@ def resolve(config: Config, task: str, default_model: str) -> Config:
     return options.replace(config, **filled | {"task": task, "model": model})
 
 
+def smaller(given: str | None, task: "Task") -> list[str]:
+    """What is to be said where many runs take another model than one run does."""
+    if given is not None or task.small_model == task.model:
+        return []
+    return [
+        f"model: {task.small_model}, since runs are many; train's default is --model "
+        f"{task.model}."
+    ]
+
+
 def check(config: Config) -> None:
     """Refuse values that cannot be, and options that contradict one another.
 
@@ -103,6 +113,7 @@ def check(config: Config) -> None:
         value = given[name]
         if value is not None and not 0 <= value < high:
             raise _unexpected(name, value, f"0 or more, below {high}")
+    check_seeds(given["seed"], 1)
     target = given["target_accuracy"]
     if target is not None and not 0 <= target <= 100:
         raise _unexpected("target_accuracy", target, "percent, 0 to 100")
@@ -122,6 +133,20 @@ def check(config: Config) -> None:
         raise _unexpected("drop_every", given["drop_every"], "epochs, above 0")
     if given["resume"] and given["run"] is None:
         raise ValueError("--resume: expected --run FOLDER too, the run to go on with.")
+
+
+def check_seeds(seed: int, count: int) -> None:
+    """Refuse seeds that do not fit into 32 bits.
+
+    Args:
+        seed: The first.
+        count: How many, from it on.
+
+    Raises:
+        ValueError: If the last is too large.
+    """
+    if seed + count > _SEEDS:
+        raise _unexpected("seed", seed, f"at most {_SEEDS - count}")
 
 
 def check_task(config: Config, task: "Task") -> None:
@@ -174,6 +199,7 @@ _DEFAULTS = {
     for make in options.PARTS.values()
     for field in dataclasses.fields(make)
 }
+_SEEDS = 2**32
 _AT_LEAST = {
     "hidden": 1,
     "epochs": 1,

@@ -44,6 +44,8 @@ def parse(arguments: list[str]) -> Config:
         # What is not given is as it was; what is given must be.
         saved = options.replace(folder.saved_config(), resume=True)
         config = _parsed(arguments, saved)
+        if config.learning.task == "auto":  # It is what it was.
+            config = options.replace(config, task=saved.learning.task)
     return config
 
 

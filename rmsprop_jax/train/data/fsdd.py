@@ -168,8 +168,8 @@ def _from_folder(corpus: Corpus, folder: Path) -> list[Recording]:
         return _checked(corpus, files)
     except ValueError as error:
         raise ValueError(
-            f"{folder}: {error} {_github(corpus)} has them all; or leave data_dir "
-            f"and ${places.VARIABLE} out, and they are downloaded."
+            f"{folder}: {error} {_github(corpus)} has them all; or name no folder, nor "
+            f"${places.VARIABLE}, and they are downloaded."
         ) from None
 
 
@@ -234,11 +234,11 @@ def _some(names: Iterable[str]) -> str:
 
 def _missing(corpus: Corpus, folder: Path) -> str:
     if not folder.expanduser().is_dir():
-        return f"data_dir='{folder}': expected a folder, there is none of that name."
+        return f"{places.given(folder)}: expected a folder, there is none of that name."
     return (
-        f"data_dir='{folder}': expected the recordings of {NAME}, such as "
+        f"{places.given(folder)}: expected the recordings of {NAME}, such as "
         f"{corpus.names[0]}, there or in its subfolder fsdd/recordings; found none. "
-        f"{_github(corpus)} has them; or leave data_dir out, and they are downloaded."
+        f"{_github(corpus)} has them; or name no folder, and they are downloaded."
     )
 
 

@@ -121,7 +121,7 @@ def missing(which: str | ImageSet, folder: Path) -> str:
     """A sentence on what `folder` does not have."""
     row = row_of(which)
     if not folder.expanduser().is_dir():
-        return f"data_dir='{folder}': expected a folder, there is none of that name."
+        return f"{places.given(folder)}: expected a folder, there is none of that name."
     absent = min(
         (
             [file.name for file in row.files if not places.found(place, file.name)]
@@ -130,9 +130,10 @@ def missing(which: str | ImageSet, folder: Path) -> str:
         key=len,
     )
     return (
-        f"data_dir='{folder}': expected the four files of {row.name}, there or in its "
-        f"subfolder {row.name}, each plain or as .gz; missing: {', '.join(absent)}. "
-        f"{row.mirrors[0]} has them; or leave data_dir out, and they are downloaded."
+        f"{places.given(folder)}: expected the four files of {row.name}, there or in "
+        f"its subfolder {row.name}, each plain or as .gz; missing: "
+        f"{', '.join(absent)}. {row.mirrors[0]} has them; or name no folder, and they "
+        "are downloaded."
     )
 
 
@@ -181,7 +182,7 @@ def _from_user(row: ImageSet, file: IdxFile, folder: Path) -> np.ndarray:
     except ValueError as error:
         raise ValueError(
             f"{error} Replace it by {row.mirrors[0]}{file.name}.gz, or name another "
-            f"folder by data_dir or ${places.VARIABLE}."
+            f"folder by data_dir (--data-dir) or ${places.VARIABLE}."
         ) from error
 
 

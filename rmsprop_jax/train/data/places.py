@@ -13,6 +13,11 @@ def from_environment() -> Path | None:
     return Path(named).expanduser() if named else None
 
 
+def given(folder: Path) -> str:
+    """A folder that was named: to a function as `data_dir`, or to a command."""
+    return f"data_dir (--data-dir) '{folder}'"
+
+
 def cache(name: str) -> Path:
     """Where downloads of the data set `name` go.
 

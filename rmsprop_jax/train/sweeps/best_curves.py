@@ -21,6 +21,7 @@ _STYLES = (
     (GREEN, (0, (4, 1, 1, 1))), (ORANGE, "-"),
 )  # fmt: skip
 MOST = len(_STYLES)
+_DECADES = 1e6  # Over more of them, the axis has powers of 10 only.
 _WIDTH, _PANEL, _LINE = 8.0, 2.9, 0.2  # inches
 
 
@@ -61,6 +62,7 @@ def draw(
         axes.set_axisbelow(True)
         axes.set_title(name, loc="left")
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         for i, (one, (color, dash)) in enumerate(zip(courses, _STYLES, strict=False)):
             few = "o" if len(one.epochs) < 12 else ""
             axes.plot(
@@ -90,6 +92,8 @@ def _scale(axes: Any, courses: Sequence[Course], name: str) -> None:
         axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.6g} %")
     elif values.min() > 0 and values.max() > 5 * values.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        many = values.max() > _DECADES * values.min()
+        subs = (1.0,) if many else (1.0, 2.0, 5.0)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs))
         axes.yaxis.set_major_formatter(lambda y, _: f"{y:.3g}")
         axes.yaxis.set_minor_locator(NullLocator())

@@ -55,6 +55,7 @@ def ground(config: Config, *, holds_out: bool) -> Ground:
         said.append(choice.line)
     task = TASKS[config.learning.task]
     settings.check_task(config, task)
+    said += settings.smaller(config.learning.model, task)
     if config.learning.epochs is None:
         config = options.replace(config, epochs=_EPOCHS.get(task.name, _OTHER_EPOCHS))
     config = settings.resolve(config, task.name, task.small_model)

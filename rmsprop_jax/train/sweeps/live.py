@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from rmsprop_jax.train.unread import unread
+
 REDRAWS_PER_SECOND = 4
 
 
@@ -49,8 +51,7 @@ def say(line: str) -> None:
     try:
         print(line, flush=True)
     except BrokenPipeError:
-        # As behind `| head`: the sweep goes on unseen.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        unread(sys.stdout)  # The sweep goes on unseen.
 
 
 def _is_terminal() -> bool:

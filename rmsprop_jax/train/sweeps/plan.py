@@ -11,6 +11,7 @@ import numpy as np
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train import settings
 from rmsprop_jax.train.devices import local
 from rmsprop_jax.train.optimizers import Pace, optimizer
 from rmsprop_jax.train.sweeps import sweep as asking
@@ -96,6 +97,7 @@ def planned(asked: Sweep) -> Plan:
             f"--at-once {asked.at_once}: expected at most {points * asked.seeds}, "
             "which is how many trials there are."
         )
+    settings.check_seeds(asked.seed, asked.seeds)
     base = ground(asking.base(asked), holds_out=True)
     if asked.choose_by not in base.task.reported:
         raise ValueError(

@@ -10,8 +10,8 @@ from typing import Literal
 import tyro
 
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train.config import Config, Models, Tasks
-from rmsprop_jax.train.holding import refuse_others
+from rmsprop_jax.train.config import Config, Hidden, Shift, SmallModel, Tasks
+from rmsprop_jax.train.holding import check_writable, refuse_others
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,15 @@ class RangeTest:
     """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
     data_dir: Path | None = None
     """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
-    model: Models | None = None
-    """The model; mlp for images by default."""
-    hidden: int | None = None
-    """Width of the hidden layer of mlp and cnn."""
+    model: SmallModel = None
+    hidden: Hidden = None
     batch_size: int | None = None
     """Examples a step."""
     seed: int = 0
     """Seeds the initial weights, the order of the data and all that is random."""
     label_smoothing: float | None = None
     """Share of each label that is spread over all classes."""
-    shift: float | None = None
-    """Augmentation: images move by up to so many pixels each way."""
+    shift: Shift = None
     rotate: float | None = None
     """Augmentation: images turn by up to so many degrees each way."""
     compute_dtype: Literal["float32", "bfloat16"] = "float32"
@@ -99,12 +96,8 @@ def parse(arguments: Sequence[str]) -> RangeTest:
         ValueError: If the folder holds something already, or a number is impossible.
     """
     asked = tyro.cli(RangeTest, prog="rmsprop-jax range-test", args=arguments)
-    if asked.run is not None and (asked.run / "result.json").exists():
-        raise ValueError(
-            f"--run {asked.run}: it holds a result already; choose another folder."
-        )
     if asked.run is not None:
-        refuse_others(asked.run, "result.json")
+        check_folder(asked.run)
     if not 0 < asked.low < asked.high < float("inf"):
         raise ValueError(
             f"--low {asked.low:g} --high {asked.high:g}: expected 0 < low < high."
@@ -116,6 +109,20 @@ def parse(arguments: Sequence[str]) -> RangeTest:
             f"--smoothing {asked.smoothing:g}: expected 0 or more, below 1."
         )
     return asked
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written, or that holds something already.
+
+    Raises:
+        ValueError: If it does.
+    """
+    check_writable(folder)
+    if (folder / "result.json").exists():
+        raise ValueError(
+            f"--run {folder}: it holds a result already; choose another folder."
+        )
+    refuse_others(folder, "result.json")
 
 
 def base(asked: RangeTest) -> Config:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -11,8 +12,10 @@ import numpy as np
 from flax import nnx
 
 from rmsprop_jax.files import write_text
+from rmsprop_jax.sweeping.numbers import check_size
 from rmsprop_jax.sweeping.rates import RateRange, range_test
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.optimizers import optimizer
 from rmsprop_jax.train.status import loss_text
 from rmsprop_jax.train.sweeps import range_test as asking
@@ -32,11 +35,18 @@ def find(asked: RangeTest) -> tuple[bool, str]:
     Raises:
         ValueError: If an option is wrong, or options contradict one another.
     """
+    check_size(f"--low {asked.low:g}", asked.low)
+    check_size(f"--high {asked.high:g}", asked.high)
     base = ground(asking.base(asked), holds_out=False)
     optimizer(base.config, base.pace, asked.low)  # Refuses what contradicts.
-    found = _tested(asked, base)
     folder = asked.run or new_path(base.config, "range-test")
-    folder.mkdir(parents=True, exist_ok=True)
+    with held(folder, "testing"):
+        asking.check_folder(folder)  # Somebody may have tested here since.
+        return _told(asked, base, folder)
+
+
+def _told(asked: RangeTest, base: Ground, folder: Path) -> tuple[bool, str]:
+    found = _tested(asked, base)
     summary = _summary(found)
     result = {
         "task": base.task.name,

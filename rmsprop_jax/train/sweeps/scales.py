@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rmsprop_jax.hyperparams import RANGES
+from rmsprop_jax.sweeping.shown import ranked
 from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.sweeping.table import Point
 from rmsprop_jax.train.sweeps.standing import short
@@ -71,9 +72,7 @@ def scale(name: str, column: Range | Sequence[Any]) -> Scale:
 
 def best_first(points: Sequence[Point], mode: str) -> list[Point]:
     """Those that did not diverge; of unequally long ones, the longest go before."""
-    sound = [point for point in points if not point.diverged]
-    sign = 1 if mode == "min" else -1
-    return sorted(sound, key=lambda p: (-(p.steps or 0), sign * p.value))
+    return [point for point in ranked(points, mode) if not point.diverged]
 
 
 def spread(values: Sequence[float], mode: str) -> np.ndarray:

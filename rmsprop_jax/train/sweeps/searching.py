@@ -1,6 +1,8 @@
 """The sweep itself: searched, reported, and kept in its folder."""
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -27,6 +29,7 @@ from rmsprop_jax.train.sweeps.standing import (
 )
 from rmsprop_jax.train.sweeps.sweep import Sweep
 from rmsprop_jax.train.sweeps.trial import TaskRun, orders, placed
+from rmsprop_jax.wording import counted
 
 _COLUMNS = 88
 
@@ -66,7 +69,10 @@ class _Search:
 
     def __init__(self, plan: Plan):
         self._plan, self._path = plan, plan.folder / "trials.jsonl"
-        self._standing = Standing(plan, read_rows(self._path))
+        self._kept = plan.folder / "search"
+        # Without what the search keeps, its rows are of no use: it begins anew.
+        begun = (self._kept / "progress.npz").exists()
+        self._standing = Standing(plan, read_rows(self._path) if begun else [])
 
     def table(self) -> Table:
         """Make every run that is not made yet."""
@@ -81,7 +87,7 @@ class _Search:
             "batch_size": plan.asked.at_once or "auto",
             "devices": local(plan.asked.devices),
             "seed": plan.asked.seed,
-            "folder": plan.folder / "search",
+            "folder": self._kept,
             "report": self._report,
         }
         run = TaskRun(
@@ -99,10 +105,12 @@ class _Search:
             if len(plan.stages) == 1:
                 return sweep(run, plan.space, **options)
             least = plan.stages[0].stop * plan.every
-            return halving(run, plan.space, min_steps=least, factor=FACTOR, **options)
+            table = halving(run, plan.space, min_steps=least, factor=FACTOR, **options)
+            return dataclasses.replace(table, rows=_made(plan, table.rows))
 
     def _report(self, rows: list[Row]) -> None:
         standing, plan = self._standing, self._plan
+        rows = _made(plan, rows)
         standing.report(rows)
         write_text(self._path, standing.table.to_jsonl())
         if plan.asked.quiet:
@@ -117,6 +125,15 @@ class _Search:
             say(f"{i:{len(str(trials))}}/{trials}  {_trial(plan, row)}{eta}")
 
 
+def _made(plan: Plan, rows: Sequence[Row]) -> list[Row]:
+    """Rows with the steps that were made: the last stretch may end with the run."""
+    total = plan.ground.pace.total_steps
+    return [
+        {k: min(v, total) if k == "steps" else v for k, v in row.items()}
+        for row in rows
+    ]
+
+
 def _trial(plan: Plan, row: Row) -> str:
     words = named({name: row[name] for name in plan.space})
     seed = [f"seed {row['seed']}"] if plan.asked.seeds > 1 else []
@@ -125,10 +142,9 @@ def _trial(plan: Plan, row: Row) -> str:
 
 
 def _rung(plan: Plan, standing: Standing, rows: list[Row]) -> str:
-    steps = min(rows[0]["steps"], plan.ground.pace.total_steps)
     lost = sum(row["diverged"] for row in rows)
     found, left = standing.best(), standing.seconds_left()
-    words = [f"{len(rows)} trial{'s' * (len(rows) > 1)}, {steps} steps"]
+    words = [counted(len(rows), "trial"), counted(rows[0]["steps"], "step")]
     words += [f"{lost} diverged"] if lost else []
     if found is not None:
         words.append(f"best: {', '.join(described(plan, found))}")
@@ -147,8 +163,7 @@ def _heading(plan: Plan, standing: Standing) -> list[str]:
         f"{asked.validation:,} held out to choose by · {asked.model} · "
         f"{base.pace.epochs} x {base.pace.steps_per_epoch} steps of "
         f"{base.pace.batch_size}",
-        f"{plan.points} point{'s' * (plan.points > 1)}{seeds}: "
-        f"{trials} trial{'s' * (trials > 1)}",
+        f"{counted(plan.points, 'point')}{seeds}: {counted(trials, 'trial')}",
     ]
     if len(plan.stages) > 1:
         rungs = [
@@ -197,7 +212,7 @@ def _caption(plan: Plan) -> str:
     asked, pace = plan.asked, plan.ground.pace
     seeds = f", mean of {asked.seeds} seeds" if asked.seeds > 1 else ""
     return (
-        f"{plan.ground.task.name}, {asked.model}, {pace.epochs} epochs of "
-        f"{pace.steps_per_epoch} steps; {asked.choose_by} on {asked.validation:,} "
-        f"held-out {plan.ground.task.unit}{seeds}."
+        f"{plan.ground.task.name}, {asked.model}, {counted(pace.epochs, 'epoch')} of "
+        f"{counted(pace.steps_per_epoch, 'step')}; {asked.choose_by} on "
+        f"{asked.validation:,} held-out {plan.ground.task.unit}{seeds}."
     )

@@ -10,6 +10,7 @@ from rmsprop_jax.train.status import duration, flow, loss_text, percent
 from rmsprop_jax.train.sweeps.plan import Plan
 
 Row = dict[str, Any]
+_IN_EVERY_ROW = {"trial", "point", "seed", "diverged"}
 
 
 class Standing:
@@ -106,7 +107,8 @@ class Standing:
 
     def _stages_done(self) -> int:
         reached = max((row["steps"] for row in self._rows.values()), default=0)
-        ends = [stage.stop * self._plan.every for stage in self._stages]
+        total = self._plan.ground.pace.total_steps
+        ends = [min(one.stop * self._plan.every, total) for one in self._stages]
         return sum(end <= reached for end in ends)
 
 
@@ -150,10 +152,14 @@ def read_rows(path: Any) -> list[Row]:
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
-        return [
+        rows = [
             {k: float("nan") if v is None else v for k, v in json.loads(line).items()}
             for line in lines
         ]
+        for row in rows:
+            if missing := _IN_EVERY_ROW - row.keys():
+                raise ValueError(f"no {min(missing)}")
+        return rows
     except (ValueError, AttributeError) as error:
         raise ValueError(
             f"{path}: expected a trial as JSON in each line, got {error}. Move it "

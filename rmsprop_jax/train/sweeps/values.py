@@ -7,6 +7,7 @@ import numpy as np
 
 import rmsprop_jax as rj
 from rmsprop_jax.hyperparams import RANGES
+from rmsprop_jax.sweeping.numbers import check_size
 from rmsprop_jax.sweeping.space import Range, log_uniform, uniform
 from rmsprop_jax.train.config import flag
 
@@ -63,6 +64,7 @@ def _number(name: str, text: str, said: str) -> float:
         number = float(text)
     except ValueError:
         raise ValueError(f"{said}: {text!r} is no number; expected {_FORMS}.") from None
+    check_size(f"{flag(name)} {text}", number)
     # As it will be used: float32 has no number between 0.99999997 and 1.
     if not RANGES[name].holds(np.float32(number)):
         raise ValueError(f"{said}: expected {RANGES[name].text}, got {text}.")
