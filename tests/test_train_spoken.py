@@ -101,6 +101,14 @@ def test_more_than_a_digit_is_refused_with_the_way_out(tmp_path):
         TASK.examples(tmp_path / "long.wav", Reading())
 
 
+def test_silence_is_no_digit(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav(np.zeros(8000)))
+    with pytest.raises(ValueError, match=r"a\.wav: expected a spoken digit"):
+        TASK.examples(tmp_path / "a.wav", Reading())
+    with pytest.raises(ValueError, match=r"a\.wav: expected spoken digits"):
+        TASKS["digit-strings"].examples(tmp_path / "a.wav", Reading())
+
+
 def test_pictures_show_what_was_confused_and_misheard(tmp_path):
     test = TASK.load(None).test
     answers = test["label"].copy()
