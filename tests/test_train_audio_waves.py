@@ -95,7 +95,7 @@ def test_sizes_of_64_bits_are_read(name):
     data = name + streamed(wav(tone(), before=sizes), 0xFFFFFFFF)[4:]
     for whole in (data, data + NOTES):
         np.testing.assert_array_equal(decoded(whole, "a"), decoded(FILE, "a"))
-    with pytest.raises(ValueError, match="expected 4800 bytes of sound.*found 4790"):
+    with pytest.raises(ValueError, match=r"expected 4800 bytes of sound.*found 4790"):
         decoded(data[:-10], "a")
 
 
@@ -150,7 +150,9 @@ def test_floats_a_little_beyond_one_are_clipped():
 HISS = 5e-4 * np.random.default_rng(0).standard_normal(8000)
 
 
-@pytest.mark.parametrize("sound", [np.zeros(8000), np.full(8000, 0.2), HISS, HISS - 0.1])
+@pytest.mark.parametrize(
+    "sound", [np.zeros(8000), np.full(8000, 0.2), HISS, HISS - 0.1]
+)
 def test_where_nothing_is_heard_it_is_said_what_was_found(sound, tmp_path):
     (tmp_path / "a.wav").write_bytes(wav(sound))
     found = r"silence" if np.ptp(sound) == 0 else r"-6\d\.\d decibels"

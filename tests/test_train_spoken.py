@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_train_data_fsdd import corpus
-from train_runs import same
+from train_runs import far, same, trained
 from waves_made import recordings, tone, wav
 
 from rmsprop_jax.train.cli import main
@@ -66,6 +66,12 @@ def test_tones_are_told_apart_and_stopping_changes_no_bit(model):
             parts = one.advance(parts, int(parts.step), stop)
     assert same(whole, parts)
     assert means(one.evaluate(whole, "test").totals)["accuracy"] > 0.9
+
+
+def test_what_is_varied_is_so_wherever_the_training_stopped():
+    varied, plain = training("--shift", "9", "--masks", "2"), training()
+    assert same(trained(varied, [1, 4, 7]), trained(varied, [7]))
+    assert far(trained(varied, [7]).params, trained(plain, [7]).params) > 1e-4
 
 
 def test_a_file_is_heard_as_the_data_are(folder, tmp_path):
