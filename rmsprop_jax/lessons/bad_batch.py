@@ -1,4 +1,4 @@
-"""A recurrent network in training, and one gradient that is a thousand times too long."""
+"""A recurrent network in training, and one gradient that is far too long."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax import nnx
 
 import rmsprop_jax as rj
 from rmsprop_jax.train import models
@@ -48,6 +47,8 @@ def training(
     Raises:
         ValueError: If the accident is not among the steps.
     """
+    from flax import nnx
+
     if not 0 <= at < steps:
         raise ValueError(f"at={at}: expected one of the {steps} steps, from 0.")
     batches = _batches(data, steps)
@@ -72,7 +73,7 @@ def training(
         def step(params, state, grads, times):
             grads = jax.tree.map(lambda g: times * g, grads)
             updates, state = chain.update(grads, state, params)
-            said = optax.global_norm(grads), _rate(tx, state)
+            said = optax.tree.norm(grads), _rate(tx, state)
             return optax.apply_updates(params, updates), state, said
 
         now, state, rows = params, chain.init(params), []

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,7 +13,7 @@ from rmsprop_jax.train.audio import features
 from rmsprop_jax.train.audio.decoding import beam_search, best_path
 from rmsprop_jax.train.audio.edit_distance import edit_distance
 from rmsprop_jax.train.data import digit_strings
-from rmsprop_jax.train.data.dataset import Dataset
+from rmsprop_jax.train.data.dataset import Arrays, Dataset
 from rmsprop_jax.train.data.fsdd import Recording
 from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.tasks import TASKS
@@ -51,13 +52,11 @@ def strings(recordings: Sequence[Recording], count: int) -> Task:
         recordings: Single digits.
         count: How many strings to learn from. 128 test, of other recordings.
     """
-    learned, tested = (
-        digit_strings.examples(joined(recordings, part), number, rng)
-        for part, number, rng in zip(
-            (False, True), (count, TESTED), np.random.default_rng(0).spawn(2), strict=True
-        )
+    learning, testing = np.random.default_rng(0).spawn(2)
+    data = Dataset(
+        train=digit_strings.examples(joined(recordings, False), count, learning),
+        test=digit_strings.examples(joined(recordings, True), TESTED, testing),
     )
-    data = Dataset(train=learned, test=tested)
     return dataclasses.replace(TASKS["digit-strings"], load=lambda _: data)
 
 
@@ -134,3 +133,45 @@ def string(recordings: Sequence[Recording], seed: int) -> digit_strings.Spoken:
     """
     rng = np.random.default_rng(seed)
     return digit_strings.spoken(joined(recordings, tested=True), rng, features.RATE)
+
+
+def seconds_a_step(outputs: np.ndarray, test: Arrays) -> float:
+    """How long a step of the model is, by the frames that it was given.
+
+    Args:
+        outputs: Or transcripts: a row for each string, with all its steps.
+        test: Test strings.
+    """
+    steps = outputs.shape[1]
+    return test["frames"].shape[1] / steps * features.HOP / features.RATE
+
+
+def past_the_end(outputs: np.ndarray, test: Arrays) -> float:
+    """The largest share that any digit has past the end of its string.
+
+    Args:
+        outputs: For each string, (steps, classes), before the softmax.
+        test: Test strings.
+    """
+    shares = np.asarray(jax.nn.softmax(jnp.asarray(outputs), axis=-1))[..., 1:]
+    begins = seconds_a_step(outputs, test) * np.arange(outputs.shape[1])
+    ends = test["length"] * features.HOP / features.RATE
+    return float(shares[begins[None, :] >= ends[:, None]].max())
+
+
+def delays(heard: np.ndarray, test: Arrays) -> np.ndarray:
+    """How long after its beginning each digit is heard, as a share of the time it has.
+
+    0 is where it begins, 1 where the next one does. Of the strings without a mistake,
+    all digits but the last.
+
+    Args:
+        heard: Transcripts, the digits at the steps where they begin.
+        test: Test strings.
+    """
+    found, seconds = [], seconds_a_step(heard, test)
+    for row, digits, begins in zip(heard, test["digits"], test["begins"], strict=True):
+        if text(row) == text(digits):
+            at, begins = seconds * np.flatnonzero(row >= 0), begins[digits >= 0]
+            found.append((at - begins)[:-1] / np.diff(begins))
+    return np.concatenate(found)

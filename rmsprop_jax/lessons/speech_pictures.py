@@ -9,28 +9,26 @@ import numpy as np
 
 from rmsprop_jax.lessons import style
 from rmsprop_jax.lessons.bad_batch import Course
-from rmsprop_jax.lessons.hearing import Epoch
+from rmsprop_jax.lessons.hearing import Epoch, seconds_a_step
 from rmsprop_jax.train.audio import features
 from rmsprop_jax.train.audio.augmentation import augment
 from rmsprop_jax.train.recurrent import Sequence as Frames
 
-_STEP = 8 * features.HOP / features.RATE  # seconds, of the model for strings
-
 
 @style.applied()
-def seen(wave: np.ndarray, masks: int, seed: int = 0) -> None:
+def seen(wave: np.ndarray, frames: np.ndarray, seed: int = 10) -> None:
     """A sound, its log-mel features, and those with masks, one below the other.
 
     Args:
         wave: float32 of (samples,), 8 kHz.
-        masks: How many stretches of time, and how many bands, are silenced.
-        seed: Draws them.
+        frames: Its features.
+        seed: Draws the masks, two of time and two of pitch.
     """
     import matplotlib.pyplot as plt
 
-    frames, length = features.of_recordings([wave], features.frames_of(len(wave)))
-    whole = Frames(jnp.asarray(frames, jnp.float32), jnp.asarray(length))
-    masked = augment(jax.random.key(seed), whole, shift=0, masks=masks)
+    batch = jnp.asarray(frames, jnp.float32)[None]
+    whole = Frames(batch, jnp.array([len(frames)], jnp.int32))
+    masked = augment(jax.random.key(seed), whole, shift=0, masks=2)
     seconds = len(wave) / features.RATE
     _, (above, middle, below) = plt.subplots(
         3, 1, figsize=(style.WIDTH, 4.6), sharex=True
@@ -40,7 +38,7 @@ def seen(wave: np.ndarray, masks: int, seed: int = 0) -> None:
     above.set(title="the sound", xlim=(0, seconds))
     titles = {
         "40 bands of pitch, 100 times a second": whole,
-        f"in training, with {masks} masks each way": masked,
+        "with two stretches of time and two bands silenced": masked,
     }
     for axes, (title, x) in zip((middle, below), titles.items(), strict=True):
         _spectrogram(axes, np.asarray(x.frames[0]), seconds)
@@ -119,7 +117,7 @@ def learned(epochs: Sequence[Epoch], test: Mapping[str, Any], shown: int = 0) ->
     rows = halves[1].subplots(len(chosen), 1, sharex=True)
     seconds = test["length"][shown] * features.HOP / features.RATE
     for axes, number in zip(rows, chosen, strict=True):
-        _shares(axes, epochs[number].outputs[shown], test, shown)
+        _shares(axes, epochs[number].outputs, test, shown)
         axes.set(xlim=(0, seconds))
         axes.set_title(f"after epoch {number + 1}: how sure of which digit", pad=12)
     rows[-1].set_xlabel("seconds; above, what is said, where it begins")
@@ -127,8 +125,9 @@ def learned(epochs: Sequence[Epoch], test: Mapping[str, Any], shown: int = 0) ->
 
 
 def _shares(axes: Any, outputs: np.ndarray, test: Any, shown: int) -> None:
-    shares = np.asarray(jax.nn.softmax(jnp.asarray(outputs), axis=-1))[:, 1:]
-    extent = (0, _STEP * len(shares), -0.5, 9.5)
+    scores = jnp.asarray(outputs[shown])
+    shares = np.asarray(jax.nn.softmax(scores, axis=-1))[:, 1:]
+    extent = (0, seconds_a_step(outputs, test) * len(shares), -0.5, 9.5)
     looks = {"aspect": "auto", "interpolation": "nearest", "cmap": "gray_r"}
     axes.imshow(shares.T, origin="lower", extent=extent, vmin=0, vmax=1, **looks)
     axes.set(yticks=[0, 5, 9], ylabel="digit")
