@@ -53,7 +53,7 @@ print(f"{seven.name}, and {hearing.text(string.digits)}")
 #
 # $$y = \log\left(10^{-6} + M\,\left|\mathrm{FFT}(w \cdot x)\right|^2\right)$$
 #
-# and over the whole recording, mean 0 and deviation 1. A seven begins with a hiss, high above; the vowels below are stripes, their formants. `rmsprop-jax train --task spoken-digits` also silences random bands and stretches of time in training, so that the model cannot lean on a single one.
+# and over the whole recording, mean 0 and deviation 1. A seven begins with a hiss, high above; then come vowels, dark where their formants are. `rmsprop-jax train --task spoken-digits` masks random stretches of time and bands in training, sets them to the mean, so that the model cannot lean on a single one.
 
 # %%
 from rmsprop_jax.lessons import speech_pictures
@@ -91,7 +91,7 @@ print(f"{bad_batch.recovery(1000, decay=0.99):.0f} steps")
 #
 # of them to forget. What clipping protects is not the step but ν.
 #
-# Therefore the trainer clips the gradients of recurrent models, to a norm of 1.
+# The trainer clips the gradients of recurrent models to a norm of 1.
 #
 # ## Strings
 #
@@ -115,7 +115,7 @@ speech_pictures.learned(epochs, test)
 #
 # ## Transcribe
 #
-# The obvious way to read its shares is step by step: take the likeliest of each step. That is the best *path*. But a text has many paths. A digit that might begin at any of five steps has a fifth of the share at each of them, and blank wins them all. A *beam search* adds up the paths: it keeps the eight likeliest beginnings of a text, and grows them step by step.
+# The obvious way to read its shares is step by step: take the likeliest of each step. That is the best *path*. But a text has many paths. A digit that might begin at any of five steps has a fifth of the share at each of them, and blank wins them all. A *beam search* adds up the paths: it keeps the eight likeliest beginnings of a text, and grows them step by step. Below, three strings: as they were said, by the best path, by the beam.
 
 # %%
 half, last = epochs[speech_pictures.nearest(epochs, 0.5)], epochs[-1]

@@ -152,6 +152,8 @@ def test_delays_are_shares_of_the_time_to_the_next_digit():
     heard[0, [0, 5, 9]] = [3, 1, 4]  # at 0, 0.4 and 0.72 seconds
     heard[1, [1, 4]] = [1, 7]  # a mistake: it is left out
     np.testing.assert_allclose(hearing.delays(heard, TEST), [0, 0.5], atol=1e-9)
+    with pytest.raises(ValueError, match="a string without a mistake among 2"):
+        hearing.delays(np.full((2, 10), -1), TEST)
 
 
 def test_what_is_heard_past_the_end_is_found():

@@ -107,6 +107,13 @@ def test_what_is_unwanted_is_found(text):
     assert UNWANTED.search(text)
 
 
+def test_a_sound_is_not_read_but_what_stands_beside_it_is():
+    sound = '<source src="data:audio/wav;base64,ab+/cd/e=" type="audio/wav">'
+    assert UNWANTED.search(sound)
+    assert not UNWANTED.search(printed({"data": {"text/html": sound}}))
+    assert UNWANTED.search(printed({"data": {"text/html": sound + " in /tmp/x/y"}}))
+
+
 @pytest.mark.parametrize(
     "text", ["images/s", "a/b", "runs/mnist/3", "1e-3 / 2", "http://x/y/z"]
 )

@@ -168,10 +168,18 @@ def delays(heard: np.ndarray, test: Arrays) -> np.ndarray:
     Args:
         heard: Transcripts, the digits at the steps where they begin.
         test: Test strings.
+
+    Raises:
+        ValueError: If there is no such string.
     """
     found, seconds = [], seconds_a_step(heard, test)
     for row, digits, begins in zip(heard, test["digits"], test["begins"], strict=True):
         if text(row) == text(digits):
             at, begins = seconds * np.flatnonzero(row >= 0), begins[digits >= 0]
             found.append((at - begins)[:-1] / np.diff(begins))
+    if not found:
+        raise ValueError(
+            f"heard: expected a string without a mistake among {len(heard)}, there is "
+            "none; train longer."
+        )
     return np.concatenate(found)

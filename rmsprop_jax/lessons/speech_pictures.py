@@ -38,7 +38,7 @@ def seen(wave: np.ndarray, frames: np.ndarray, seed: int = 10) -> None:
     above.set(title="the sound", xlim=(0, seconds))
     titles = {
         "40 bands of pitch, 100 times a second": whole,
-        "with two stretches of time and two bands silenced": masked,
+        "in training: two stretches of time and two bands masked": masked,
     }
     for axes, (title, x) in zip((middle, below), titles.items(), strict=True):
         _spectrogram(axes, np.asarray(x.frames[0]), seconds)
