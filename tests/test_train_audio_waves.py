@@ -1,13 +1,14 @@
 """Reading WAV files: kinds, rates, channels, and what is refused."""
 
 import io
+import struct
 import wave
 
 import numpy as np
 import pytest
 from waves_made import RATE, chunk, tone, wav
 
-from rmsprop_jax.train.audio.waves import decoded, read, trimmed
+from rmsprop_jax.train.audio.waves import decoded, read, speech, trimmed
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,51 @@ def test_what_8_khz_cannot_hold_is_gone_and_not_folded_back():
     assert np.abs(read[400:3600]).max() < 5e-3
 
 
-def test_other_chunks_are_passed_over_odd_ones_too():
-    data = wav(tone(), before=chunk(b"LIST", b"a note"[:5]))
-    np.testing.assert_array_equal(decoded(data, "a"), decoded(wav(tone()), "a"))
-
-
 FILE = wav(tone())
+NOTES = chunk(b"LIST", b"a note"[:5]) + chunk(b"cue ", b"\0" * 4)
+
+
+def test_other_chunks_are_passed_over_odd_ones_too():
+    for data in (wav(tone(), before=NOTES), FILE + NOTES):
+        np.testing.assert_array_equal(decoded(data, "a"), decoded(FILE, "a"))
+    odd = wav(tone()[:-1], bits=24)  # An odd number of bytes: one more is a filler.
+    np.testing.assert_array_equal(decoded(odd + NOTES, "a"), decoded(odd, "a"))
+
+
+def streamed(data, size, whole=None):
+    """As a program writes that cannot go back to its header, once all is known."""
+    whole = size if whole is None else whole
+    at = data.index(b"data") + 4
+    header = b"RIFF" + struct.pack("<I", whole) + data[8:at] + struct.pack("<I", size)
+    return header + data[at + 4 :]
+
+
+# By ffmpeg, by what leaves its header empty, by SoX and by arecord.
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0, 0x7FFFF000, 0x80000000])
+@pytest.mark.parametrize("before", [b"", NOTES], ids=["bare", "notes"])
+def test_a_stream_whose_size_was_not_known_is_read_to_its_end(size, before):
+    data = streamed(wav(tone(), before=before), size)
+    np.testing.assert_array_equal(decoded(data, "a"), decoded(FILE, "a"))
+    # It may have been ended within a sample.
+    np.testing.assert_array_equal(decoded(data[:-1], "a"), decoded(FILE, "a")[:-1])
+
+
+def test_an_empty_file_is_no_stream():
+    empty = wav(tone(0.0)) + NOTES
+    empty = streamed(empty, 0, whole=len(empty) - 8)
+    with pytest.raises(ValueError, match="it has no samples"):
+        decoded(empty, "a")
+
+
+@pytest.mark.parametrize("name", [b"RF64", b"BW64"])
+def test_sizes_of_64_bits_are_read(name):
+    size = len(FILE) - FILE.index(b"data") - 8
+    sizes = chunk(b"ds64", struct.pack("<QQQI", 1 << 33, size, size // 2, 0))
+    data = name + streamed(wav(tone(), before=sizes), 0xFFFFFFFF)[4:]
+    for whole in (data, data + NOTES):
+        np.testing.assert_array_equal(decoded(whole, "a"), decoded(FILE, "a"))
+    with pytest.raises(ValueError, match=r"expected 4800 bytes of sound.*found 4790"):
+        decoded(data[:-10], "a")
 
 
 @pytest.mark.parametrize(
@@ -72,8 +112,11 @@ FILE = wav(tone())
         (wav(tone(), rate=10), "1 000 to 400 000 samples a second, found 1 and 10"),
         (wav(np.zeros((9, 0))), "expected 1 channel or more"),
         (wav([0.0, np.nan], bits=32, kind=3), "found NaN"),
+        (wav([0.0, -3e38], bits=32, kind=3), "found 3e+38"),
+        (wav(np.full((9, 2), 1e308), bits=64, kind=3), "found 1e+308"),
+        (wav(32768 * tone(), bits=32, kind=3), "divide them by the largest"),
     ],
-    ids=range(10),
+    ids=range(13),
 )
 def test_what_is_no_recording_is_refused_by_name(data, words, tmp_path):
     (tmp_path / "bad.wav").write_bytes(data)
@@ -96,3 +139,30 @@ def test_silence_is_cut_off_before_and_after_and_not_between():
     cut = trimmed(whole)
     assert abs(len(cut) - (2 * len(tone()) + len(quiet))) <= 160
     assert len(trimmed(np.zeros(4000, np.float32))) == 4000
+
+
+def test_floats_a_little_beyond_one_are_clipped():
+    found = decoded(wav([0.0, 1.5, -2.0], bits=32, kind=3), "a")
+    np.testing.assert_array_equal(found, [0, 1, -1])
+
+
+# Hiss below -60 decibels, and a constant as cheap microphones have: nothing is said.
+HISS = 5e-4 * np.random.default_rng(0).standard_normal(8000)
+
+
+@pytest.mark.parametrize(
+    "sound", [np.zeros(8000), np.full(8000, 0.2), HISS, HISS - 0.1]
+)
+def test_where_nothing_is_heard_it_is_said_what_was_found(sound, tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav(sound))
+    found = r"silence" if np.ptp(sound) == 0 else r"-6\d\.\d decibels"
+    words = rf"a\.wav: expected a spoken digit, .*-60 decibels.* found {found}"
+    with pytest.raises(ValueError, match=words):
+        speech(tmp_path / "a.wav", "a spoken digit")
+
+
+def test_what_is_quiet_but_heard_is_left(tmp_path):
+    # Quieter than any recording of the data: -54 decibels.
+    sound = np.concatenate([0.1 * HISS, tone(loud=0.003), 0.1 * HISS]) + 0.05
+    (tmp_path / "a.wav").write_bytes(wav(sound))
+    assert abs(len(speech(tmp_path / "a.wav", "a digit")) - len(tone())) <= 160

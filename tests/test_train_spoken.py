@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_train_data_fsdd import corpus
-from train_runs import same
+from train_runs import far, same, trained
 from waves_made import recordings, tone, wav
 
 from rmsprop_jax.train.cli import main
@@ -73,6 +73,12 @@ def test_tones_are_told_apart_and_stopping_changes_no_bit(model):
     assert means(one.evaluate(whole, "test").totals)["accuracy"] > 0.9
 
 
+def test_what_is_varied_is_so_wherever_the_training_stopped():
+    varied, plain = training("--shift", "9", "--masks", "2"), training()
+    assert same(trained(varied, [1, 4, 7]), trained(varied, [7]))
+    assert far(trained(varied, [7]).params, trained(plain, [7]).params) > 1e-4
+
+
 def test_a_file_is_heard_as_the_data_are(folder, tmp_path):
     reading = Reading(seen=tmp_path / "seen")
     found, names = TASK.examples(folder / "3_ann_0.wav", reading)
@@ -105,6 +111,14 @@ def test_more_than_a_digit_is_refused_with_the_way_out(tmp_path):
     words = r"long\.wav: expected one digit, of at most 1\.29 .* found 2\.00 .*strings"
     with pytest.raises(ValueError, match=words):
         TASK.examples(tmp_path / "long.wav", Reading())
+
+
+def test_silence_is_no_digit(tmp_path):
+    (tmp_path / "a.wav").write_bytes(wav(np.zeros(8000)))
+    with pytest.raises(ValueError, match=r"a\.wav: expected a spoken digit"):
+        TASK.examples(tmp_path / "a.wav", Reading())
+    with pytest.raises(ValueError, match=r"a\.wav: expected spoken digits"):
+        TASKS["digit-strings"].examples(tmp_path / "a.wav", Reading())
 
 
 def test_pictures_show_what_was_confused_and_misheard(tmp_path):

@@ -50,7 +50,7 @@ def _augmented(learning: Learning) -> Augment | None:
 
 
 def _examples(path: Path, reading: Reading) -> tuple[Arrays, list[str]]:
-    wave = waves.trimmed(waves.read(path))
+    wave = waves.speech(path, "a spoken digit")
     if len(wave) > _SAMPLES:
         raise ValueError(
             f"{path}: expected one digit, of at most {_SAMPLES / features.RATE:.2f} "

@@ -82,7 +82,7 @@ def _said(outputs: np.ndarray, beam: int | None = None) -> dict[str, Any]:
 def _examples(path: Path, reading: Reading) -> tuple[Arrays, list[str]]:
     del reading
     # As much silence at the ends as the data have, and frames as many or a multiple.
-    wave = waves.trimmed(waves.read(path), margin=features.RATE // 5)
+    wave = waves.speech(path, "spoken digits", margin=features.RATE // 5)
     most = digit_strings.FRAMES
     count = most * -(-features.frames_of(len(wave)) // most)
     frames, length = digit_strings.features_of([wave], count)
