@@ -3,8 +3,6 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/rmsprop-jax/rmsprop-jax/blob/main/notebooks/06_speech.ipynb)
 #
-# The badge goes here.
-#
 # Recurrent networks are where RMSProp is at home. Here one learns to hear digits, then whole strings of them, though nobody tells it where in the sound they are. Two things go wrong on the way: an optimizer that cannot forget, and an answer that is read one step at a time.
 
 # %%
