@@ -32,16 +32,17 @@ def write(
     wrong = np.flatnonzero(test["label"] != answers)
     surest = wrong[np.argsort(-sure[wrong], kind="stable")]
     chosen = {name: values[surest].tolist() for name, values in test.items()}
-    rows: list[Sequence[str]] = [_COLUMNS]
-    rows += zip(
+    rows = zip(
         [f"{share:.4f}" for share in sure[surest]],
-        [labels[label] for label in chosen["label"]],
-        [labels[answer] for answer in answers[surest].tolist()],
+        [labels[int(label)] for label in chosen["label"]],
+        [labels[int(answer)] for answer in answers[surest]],
         map(str, chosen["line"]),
         map(symbols.text, chosen["symbols"]),
         strict=True,
     )
     # Nothing in a field may end it, or the row.
-    lines = ("\t".join(" ".join(field.split()) for field in row) for row in rows)
+    lines = (
+        "\t".join(" ".join(field.split()) for field in row) for row in (_COLUMNS, *rows)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, "".join(f"{line}\n" for line in lines))
