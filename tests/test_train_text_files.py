@@ -23,9 +23,7 @@ def read(path):
 @pytest.mark.parametrize("ending", labelled.ENDINGS)
 @pytest.mark.parametrize("new_line", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_the_same_rows_come_out_of_every_kind_of_file(
-    ending, new_line, mark, tmp_path
-):
+def test_the_same_rows_come_out_of_every_kind_of_file(ending, new_line, mark, tmp_path):
     rows = [(t.replace('"', '""') if ending == ".csv" else t, a) for t, a in ROWS]
     path = write(tmp_path / f"a{ending}", rows)
     put(path, mark + path.read_text().replace("\n", new_line) + 2 * new_line)
