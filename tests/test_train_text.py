@@ -64,7 +64,8 @@ def test_stopping_changes_no_bit(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["lstm", "gru"])
 def test_bytes_learn_the_rule_too(model, data):
-    one = training("text-sentiment-bytes", data, "--epochs", "8", "--model", model)
+    told = ["--hidden", "128", "--learning-rate", "0.002", "--epochs", "10"]
+    one = training("text-sentiment-bytes", data, *told, "--model", model)
     reached = means(one.evaluate(trained(one), "test").totals)
     assert reached["accuracy"] >= 0.99
 

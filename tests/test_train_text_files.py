@@ -48,8 +48,9 @@ def test_no_quote_means_anything_in_tsv(tmp_path):
 
 
 def test_a_line_separator_inside_a_text_ends_no_line(tmp_path):
-    text = "text\tlabel\none\u2028two\x0bthree\x85\tyes\n"
-    assert read(put(tmp_path / "a.tsv", text)) == [("one\u2028two\x0bthree", "yes")]
+    text = "one\u2028two\x0bthree\x85four\rfive"
+    path = put(tmp_path / "a.tsv", f"text\tlabel\n{text}\tyes\n")
+    assert read(path) == [(text, "yes")]
 
 
 def test_labels_may_be_integers_and_then_stand_in_their_order(tmp_path):
@@ -67,6 +68,7 @@ BAD = {
     "too few fields": ("a.tsv", "text\tlabel\nx\n", 2, "2 fields as in line 1, got 1"),
     "too many fields": ("a.csv", "text,label\nx,y,z\n", 2, "2 fields .*, got 3"),
     "empty line": ("a.tsv", "text\tlabel\n\nx\ty\n", 2, "the line is empty"),
+    "empty line, CRLF": ("a.tsv", "text\tlabel\r\n\r\nx\ty\r\n", 2, "line is empty"),
     "empty line of csv": ("a.csv", "text,label\n\nx,y\n", 2, "the line is empty"),
     "empty text": ("a.tsv", "text\tlabel\n \ty\n", 2, "expected a text, it is empty"),
     "empty label": ("a.csv", "text,label\nx,\n", 2, "expected a label, it is empty"),

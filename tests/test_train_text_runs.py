@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from sentences_made import sentences, write
 from train_runs import command, result, rows
+from train_runs import run as start
 
 from rmsprop_jax.train.cli import main
 
 ROWS = sentences(1400)
-FAST = ["--task", "text-sentiment", "--hidden", "16", "--batch-size", "32"]
+FAST = ["--task", "text-sentiment", "--hidden", "32", "--batch-size", "32"]
 FAST += ["--learning-rate", "0.01", "--devices", "1"]
 
 
@@ -194,7 +195,8 @@ def test_runs_of_other_tasks_have_no_such_file(tmp_path):
 def test_a_killed_run_goes_on_to_the_same_weights(data, tmp_path):
     few = [*FAST, "--data-dir", data, "--epochs", "6", "--no-pictures"]
     few += ["--checkpoint-every", "7"]
-    assert main(["train", *map(str, few), "--quiet", "--run", str(tmp_path / "a")]) == 0
+    whole = start(*few, "--quiet", "--run", "a", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
     line = command(*few, "--run", tmp_path / "b")
     with subprocess.Popen(**line, stdout=subprocess.PIPE) as process:
         for text in process.stdout:
@@ -202,8 +204,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(data, tmp_path):
                 break
         process.send_signal(signal.SIGKILL)
         assert process.wait(60) == -signal.SIGKILL
-    told = ["--run", str(tmp_path / "b"), "--resume", "--quiet"]
-    assert main(["train", *told]) == 0
+    resumed = start("--run", "b", "--resume", "--quiet", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
     assert result(tmp_path / "a")["sha256"] == result(tmp_path / "b")["sha256"]
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
 

@@ -57,7 +57,7 @@ def _examples(encoded: Any, path: Path, reading: Reading) -> tuple[Arrays, list[
     del reading
     if path.suffix.lower() == ".txt":
         lines = enumerate(labelled.lines_of(path), start=1)
-        said = [(number, line) for number, line in lines if line.strip()]
+        said = [(number, line.strip()) for number, line in lines if line.strip()]
     elif path.suffix.lower() in labelled.ENDINGS:
         said = [(row.line, row.text) for row in labelled.read(path, labels=False)]
     else:
