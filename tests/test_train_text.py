@@ -167,6 +167,17 @@ def test_a_task_knows_its_classes_and_symbols_from_its_data_alone(data):
     assert TASKS["digits"].told({"symbols": "words"}) is TASKS["digits"]
 
 
+def test_sentences_are_as_wide_as_the_longest_text_so_that_one_program_serves(data):
+    task = TASKS["text-sentiment"]
+    about = task.load(data).about
+    told, longest = task.told(about), about["longest"]
+    for count, width in ((1, longest), (longest, longest), (longest + 1, 2 * longest)):
+        found, _ = told.typed("so " * count)
+        assert found["symbols"].shape == (1, width)
+        assert found["length"].tolist() == [count]
+    assert told.typed("so " * 300)[0]["symbols"].shape == (1, 256)
+
+
 def test_mistakes_are_a_table_of_what_the_model_saw_the_surest_first(tmp_path):
     made = Words(("good", "so"))
     test = {
