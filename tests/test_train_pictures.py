@@ -52,6 +52,15 @@ def test_the_confusion_has_every_count_and_colours_only_mistakes(seen, tmp_path)
     assert_legible(figure)
 
 
+def test_dollars_in_names_make_no_formula(seen, tmp_path):
+    names = ["$x_$", "under $10", "a\\b$"]
+    confusion([0, 1, 2], [1, 1, 0], names, tmp_path / "a.png")
+    (figure,) = seen
+    (axes,) = figure.axes
+    said = [label.get_text() for label in axes.get_xticklabels()]
+    assert [text.replace(r"\$", "$") for text in said] == names
+
+
 @pytest.mark.parametrize("names", [list("01234"), CLOTHES, ["x" * 20] * 5])
 def test_names_of_any_length_fit_beside_the_confusion(seen, tmp_path, names):
     confusion(*guesses()[:2], names, tmp_path / "a.png")

@@ -83,7 +83,7 @@ def planned(asked: Compare) -> Plan:
     config = settings.resolve(config, task.name, task.small_model)
     settings.check_pace(config)
     data = task.load(config.learning.data_dir)
-    task = dataclasses.replace(task, load=lambda _: data)
+    task = dataclasses.replace(task.told(data.about), load=lambda _: data)
     count = len(next(iter(data.train.values())))
     held_out = asked.validation or count // _HELD_OUT
     size, epochs = config.learning.batch_size or 1, config.learning.epochs or 1
@@ -97,6 +97,7 @@ def planned(asked: Compare) -> Plan:
     pace = Pace((count - held_out) // size, epochs, size)
     configs = {one.label: _config(one, config, pace) for one in rivals}
     asked = dataclasses.replace(asked, run=asked.run or _new_path(config))
+    said += data.said
     return Plan(_filled(asked, config), task, pace, rivals, configs, said)
 
 

@@ -23,6 +23,8 @@ Tasks = Literal[
     "linear",
     "spoken-digits",
     "digit-strings",
+    "text-sentiment",
+    "text-sentiment-bytes",
 ]
 Models = Literal["linear", "mlp", "cnn", "strong", "lstm", "gru"]
 Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]

@@ -104,10 +104,12 @@ def _text(result: dict[str, Any], saved: Any, checkpoint: str) -> str:
 
 def _table(rows: list[dict], unit: str) -> list[str]:
     width = max(5, *(len(row["class"]) for row in rows))
-    lines = [f"{'class':{width}}  {unit:>7}     right  most often taken for"]
+    wide = max(7, len(unit))
+    lines = [f"{'class':{width}}  {unit:>{wide}}     right  most often taken for"]
     for row in rows:
         found = status.percent(row["right"] / row["tested"]) if row["tested"] else "-"
         times = counted(row["times"], "time")
         said = f"{row['taken_for']}, {times}" if row["times"] else "-"
-        lines.append(f"{row['class']:{width}}  {row['tested']:7,}  {found:>8}  {said}")
+        tested = f"{row['tested']:{wide},}"
+        lines.append(f"{row['class']:{width}}  {tested}  {found:>8}  {said}")
     return lines

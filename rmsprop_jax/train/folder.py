@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ class Folder:
         """Nothing is read or made yet."""
         self.path = path
         self.config = path / "config.json"
+        self.task = path / "task.json"
         self.metrics = path / "metrics.jsonl"
         self.checkpoints = path / "checkpoints"
         self.events = path / "tensorboard"
@@ -61,16 +62,48 @@ class Folder:
                     "another --run for a new one."
                 )
 
-    @contextmanager
-    def begun(self, config: Config) -> Iterator[None]:
-        """Make the folder, keep others out of it, and write what the run was told.
+    def check_data(self, about: Mapping[str, Any]) -> None:
+        """See that the run here, if there is one, learned from data that are so too.
 
         Raises:
-            ValueError: As `check`, or if another process trains here.
+            ValueError: If it did not; names what differs.
+        """
+        if not self.holds_a_run:
+            return
+        saved = self.about()
+        differing = [
+            f"{name} ({_counted(saved.get(name))} there, {_counted(about.get(name))})"
+            for name in sorted(saved.keys() | about.keys())
+            if saved.get(name) != about.get(name)
+        ]
+        if differing:
+            raise ValueError(
+                f"--run {self.path}: its data are not those that it began with. What "
+                f"differs: {', '.join(differing)}. Give it those by --data-dir, or "
+                "choose another --run for a new one."
+            )
+
+    @contextmanager
+    def begun(
+        self, config: Config, about: Mapping[str, Any] | None = None
+    ) -> Iterator[None]:
+        """Make the folder, keep others out of it, and write what the run was told.
+
+        Args:
+            config: By the user.
+            about: By its data.
+
+        Raises:
+            ValueError: As `check` and `check_data`, or if another process trains here.
         """
         with held(self.path, "training"):
-            self.check(config)  # Somebody may have begun here since.
+            # Somebody may have begun here since.
+            self.check(config)
+            self.check_data(about or {})
             if not self.holds_a_run:
+                self.task.unlink(missing_ok=True)
+                if about:
+                    write_text(self.task, json.dumps(about, indent=2) + "\n")
                 options.save(config, self.config)
             yield
 
@@ -87,9 +120,33 @@ class Folder:
             )
         return options.load(self.config)
 
+    def about(self) -> dict[str, Any]:
+        """What the data told of the run's task; nothing, for most tasks.
+
+        Raises:
+            ValueError: If that is damaged.
+        """
+        try:
+            about = json.loads(self.task.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            about = error
+        if not isinstance(about, dict):
+            raise ValueError(
+                f"{self.task}: expected a JSON object, what the data of the run are "
+                f"about, got {about!s:.60}."
+            )
+        return about
+
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result."""
         write_text(self.result, json.dumps(result, indent=2) + "\n")
+
+
+def _counted(value: Any) -> str:
+    """A list by its length, and the beginning of anything else."""
+    return f"{len(value):,}" if isinstance(value, list) else f"{value!s:.8}"
 
 
 def new_path(config: Config) -> Path:

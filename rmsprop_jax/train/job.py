@@ -1,5 +1,6 @@
 """From options to a result: what `rmsprop-jax train` does, and `train` in Python."""
 
+import dataclasses
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -54,9 +55,12 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
     config = options.replace(config, run=path)
     folder = Folder(path)
     folder.check(config)
-    training = Training(config, TASKS[config.learning.task])
-    with folder.begun(config) if devices.is_writer() else nullcontext():
-        return _fitted(training, folder, said, began)
+    task = TASKS[config.learning.task]
+    data = task.load(config.learning.data_dir)
+    folder.check_data(data.about)
+    training = Training(config, dataclasses.replace(task, load=lambda _: data))
+    with folder.begun(config, data.about) if devices.is_writer() else nullcontext():
+        return _fitted(training, folder, [*said, *data.said], began)
 
 
 def _fitted(

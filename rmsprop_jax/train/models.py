@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from rmsprop_jax.train.convolution import convolve, max_pool
+from rmsprop_jax.train.embedding import Embedded
 from rmsprop_jax.train.recurrent import RECURRENT
 
 _Conv = partial(nnx.Conv, kernel_size=(3, 3), conv_general_dilated=convolve)
@@ -129,6 +130,7 @@ def build(
     hidden: int = 100,
     dtype: Any = "float32",
     each_frame: bool = False,
+    symbols: int | None = None,
     rngs: nnx.Rngs,
 ) -> nnx.Module:
     """The model of that name, with new parameters.
@@ -143,6 +145,7 @@ def build(
         hidden: Width of the hidden layer; linear and strong have none.
         dtype: What to compute in; parameters and outputs are float32.
         each_frame: Outputs for each step of a sequence, not for the whole.
+        symbols: How many there are, if sequences are of symbols and not of frames.
         rngs: Where the initial parameters come from.
 
     Raises:
@@ -160,16 +163,18 @@ def build(
         )
     options = {"hidden": hidden, "dtype": jnp.dtype(dtype), "rngs": rngs}
     if name in RECURRENT:
+        options["each_frame"] = each_frame
+        if symbols is not None:
+            return Embedded(RECURRENT[name], symbols, outputs, **options)
         if len(input_shape) != 2:
             raise ValueError(
                 f"model={name!r} on examples of shape {input_shape}: expected "
                 "sequences (frames, features); model='mlp' takes any shape."
             )
-        options["each_frame"] = each_frame
-    elif each_frame:
+    elif each_frame or symbols is not None:
+        why = "sequences are of symbols" if symbols else "each frame has outputs"
         raise ValueError(
-            f"model={name!r}: expected one of {', '.join(RECURRENT)}, since each frame "
-            "is to have its own outputs."
+            f"model={name!r}: expected one of {', '.join(RECURRENT)}, since {why}."
         )
     return MODELS[name](input_shape, outputs, **options)
 

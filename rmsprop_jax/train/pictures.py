@@ -76,7 +76,8 @@ def confusion(
         ValueError: If labels and predictions do not pair, or a class has no name.
     """
     labels, predictions = _pair("labels", labels, "predictions", predictions)
-    n, names = len(names), [_short(str(name)) for name in names]
+    # Between two dollars matplotlib would see a formula.
+    n, names = len(names), [_short(str(x)).replace("$", r"\$") for x in names]
     for name, values in (("labels", labels), ("predictions", predictions)):
         if values.size and not (values.min() >= 0 and values.max() < n):
             raise ValueError(

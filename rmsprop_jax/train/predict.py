@@ -1,6 +1,7 @@
-"""`rmsprop-jax predict`: what the model of a saved run sees in files."""
+"""`rmsprop-jax predict`: what the model of a saved run sees in files, or reads."""
 
 import json
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,17 +16,19 @@ import tyro
 
 @dataclass(frozen=True)
 class Predict:
-    """Say what a saved run sees or hears in files: 7 (99.2 %), then 1 (0.4 %).
+    """Say what a saved run sees, hears or reads: 7 (99.2 %), then 1 (0.4 %).
 
     Any size and kind of image will do. What is drawn is cut out, scaled and centred as
     the run's data were made; an image of exactly the model's size is taken as it is.
     For a task of rows, text files: a line each, numbers apart by commas or blanks.
-    For a task of speech, recordings: WAV files.
+    For a task of speech, recordings: WAV files. For a task of texts, sentences in
+    quotes, or files of them: .txt with one in each line, or .tsv, .csv or .jsonl with a
+    column text.
     """
 
     run: tyro.conf.Positional[Path]
     """The folder of the run, such as one under runs/."""
-    files: tyro.conf.Positional[tuple[Path, ...]]
+    files: tyro.conf.Positional[tuple[str, ...]]
     """Image files, one digit or thing on each; or what else the task is about."""
     checkpoint: str = "best"
     """Which checkpoint: best, latest, or a step."""
@@ -54,15 +57,16 @@ def main(arguments: Sequence[str]) -> int:
     saved = SavedRun(asked.run, asked.checkpoint, count=1)
     answer = _answer(saved.task, asked.beam)
     reading = Reading(asked.invert, asked.seen)
-    found = [_examples(path, saved.task, reading) for path in asked.files]
+    found = [_examples(given, saved.task, reading) for given in asked.files]
     parts = [part[0] for part in found if not isinstance(part, Exception)]
     outputs = iter(_outputs(saved, parts))
-    for path, part in zip(asked.files, found, strict=True):
+    for given, part in zip(asked.files, found, strict=True):
         if isinstance(part, Exception):
-            _refuse(path, part, asked.json)
+            _refuse(given, part, asked.json)
             continue
+        kind = "text" if _is_typed(given, saved.task) else "file"
         for name in part[1]:
-            print(_line(name, answer(next(outputs)), asked.json))
+            print(_line({kind: name}, answer(next(outputs)), asked.json))
     return 1 if len(parts) < len(found) else 0
 
 
@@ -97,17 +101,25 @@ def _outputs(saved: Any, parts: list[Any]) -> list[Any]:
     return [one for place in range(len(parts)) for one in found[place]]
 
 
-def _examples(path: Path, task: Any, reading: Any) -> Any:
-    """Of one file, with their names; or what is wrong with it."""
+def _examples(given: str, task: Any, reading: Any) -> Any:
+    """Of one file or sentence, with their names; or what is wrong with it."""
     try:
-        return task.examples(path, reading)
+        if _is_typed(given, task):
+            return task.typed(given)
+        return task.examples(Path(given), reading)
     except (ValueError, OSError) as error:
         return error
 
 
-def _line(name: str, answer: dict[str, Any], as_json: bool) -> str:
+def _is_typed(given: str, task: Any) -> bool:
+    """Whether it is no file, for a task that takes what is typed as well."""
+    return task.typed is not None and not os.path.isfile(given)
+
+
+def _line(named: dict[str, str], answer: dict[str, Any], as_json: bool) -> str:
     if as_json:
-        return json.dumps({"file": name, **answer})
+        return json.dumps({**named, **answer})
+    (name,) = named.values()
     if "confidence" not in answer:
         return f"{name}: {answer['answer']:.6g}"
     shares = answer.get("shares", {answer["answer"]: answer["confidence"]})
@@ -123,8 +135,8 @@ def _percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
-def _refuse(path: Path, error: Exception, as_json: bool) -> None:
-    text = str(error) if str(path) in str(error) else f"{path}: {error}"
+def _refuse(given: str, error: Exception, as_json: bool) -> None:
+    text = str(error) if str(Path(given)) in str(error) else f"{given}: {error}"
     if as_json:
-        print(json.dumps({"file": str(path), "error": text}))
+        print(json.dumps({"file": given, "error": text}))
     print(f"rmsprop-jax predict: {text}", file=sys.stderr)

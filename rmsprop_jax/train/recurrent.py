@@ -64,19 +64,20 @@ class Recurrent(nnx.Module):
     """Two recurrent layers, and outputs for the sequence or for each step of it."""
 
     def __init__(
-        self, cell, both_ways, input_shape, outputs, *, hidden, dtype, each_frame, rngs
-    ):
-        self.each_frame = each_frame
+        self, cell, both_ways, input_shape, outputs, *,
+        hidden, dtype, each_frame, rngs, beside=STACKED,
+    ):  # fmt: skip
+        self.each_frame, self.beside = each_frame, beside
         layer = partial(_BothWays if both_ways else Layer, cell, dtype=dtype, rngs=rngs)
         width = 2 * hidden if both_ways else hidden
-        self.first = layer(STACKED * input_shape[-1], hidden)
+        self.first = layer(beside * input_shape[-1], hidden)
         self.second = layer(width, hidden)
         self.dropout = nnx.Dropout(0.2)
         self.out = nnx.Linear(width, outputs, dtype=dtype, rngs=rngs)
 
     def __call__(self, x: Sequence, rngs: nnx.Rngs | None = None) -> jax.Array:
         """Batch → outputs, (batch, outputs) or (batch, steps, outputs)."""
-        frames, length = stacked(x)
+        frames, length = stacked(x, self.beside)
         steps = jnp.arange(frames.shape[0], dtype=jnp.int32)
         true = (steps[:, None] < length[None, :]).astype(jnp.float32)[..., None]
         h = self.dropout(self.first(frames, true), rngs=rngs)
@@ -88,13 +89,13 @@ class Recurrent(nnx.Module):
         return jnp.where(true > 0, outputs, _blank(outputs)).swapaxes(0, 1)
 
 
-def stacked(x: Sequence) -> Sequence:
+def stacked(x: Sequence, beside: int = STACKED) -> Sequence:
     """Frames as the layers read them, (steps, batch, features), and their numbers."""
     batch, count, features = x.frames.shape
-    steps = -(-count // STACKED)
-    frames = jnp.pad(x.frames, ((0, 0), (0, steps * STACKED - count), (0, 0)))
-    frames = frames.reshape(batch, steps, STACKED * features).swapaxes(0, 1)
-    return Sequence(frames, -(-x.length // STACKED))
+    steps = -(-count // beside)
+    frames = jnp.pad(x.frames, ((0, 0), (0, steps * beside - count), (0, 0)))
+    frames = frames.reshape(batch, steps, beside * features).swapaxes(0, 1)
+    return Sequence(frames, -(-x.length // beside))
 
 
 def _blank(outputs: jax.Array) -> jax.Array:

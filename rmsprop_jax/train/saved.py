@@ -30,7 +30,7 @@ class SavedRun:
 
     Attributes:
         config: What the run was told.
-        task: Its task.
+        task: Its task, as its data told it.
         step: The updates made before the checkpoint.
         average: Whether a running average of the weights answers.
     """
@@ -48,7 +48,7 @@ class SavedRun:
         """
         folder = Folder(path)
         self.config = folder.saved_config()
-        self.task = TASKS[self.config.learning.task]
+        self.task = TASKS[self.config.learning.task].told(folder.about())
         running = options.replace(self.config, devices=count).running
         # No batch is spread, and none divides by any number of devices.
         self._mesh = devices.mesh(running, batch_size=0)

@@ -35,6 +35,7 @@ _DIGITS = {
 }
 _STRINGS = {"epochs": 8, "batch_size": 32, "shift": 0.0, "masks": 0, "ema": 0.99}
 _SPOKEN = {"learning_rate": 3e-3, "shift": 5.0, "masks": 1}
+_TEXT = {"batch_size": 32}
 _SPEECH = {
     "epochs": 20,
     "batch_size": 64,
@@ -66,6 +67,10 @@ SETTINGS = {
     "spoken-digits/gru": _SPOKEN,
     "digit-strings/lstm": _STRINGS,
     "digit-strings/gru": _STRINGS,
+    "text-sentiment/lstm": _TEXT,
+    "text-sentiment/gru": _TEXT,
+    "text-sentiment-bytes/lstm": _TEXT,
+    "text-sentiment-bytes/gru": _TEXT,
     "digits/linear": {"epochs": 40, "batch_size": 32},
     "digits/mlp": {"epochs": 40, "batch_size": 32},
     "digits/cnn": _DIGITS | {"epochs": 40},

@@ -37,8 +37,9 @@ class Training:
             ValueError: If options contradict one another, the data or the devices.
         """
         learning, running = config.learning, config.running
-        self.config, self.task = config, task
-        self.data = split(task, task.load(learning.data_dir), learning.validation)
+        data = task.load(learning.data_dir)
+        self.config, self.task = config, task.told(data.about)
+        self.data = split(task, data, learning.validation)
         count = len(next(iter(self.data["train"].values())))
         batch_size = learning.batch_size or 0
         if batch_size > count:
@@ -50,7 +51,7 @@ class Training:
         self.mesh = devices.mesh(running, batch_size, config.optimizer.accumulate)
         made = optimizer(config, self.pace, config.optimizer.learning_rate)
         self.rule = made.rule
-        loop = loop_of(config, task, self.pace)
+        loop = loop_of(config, self.task, self.pace)
         self._programs = programs(loop, self.data, self.mesh, running.zero)
         self.abstract = self._programs.abstract
         self._placed = {
@@ -136,6 +137,7 @@ def model_of(config: Config, task: Task):
         task.outputs,
         hidden=learning.hidden or 100,
         each_frame=task.each_frame,
+        symbols=task.symbols,
         dtype=learning.compute_dtype,
     )
 

@@ -1,18 +1,34 @@
 """What every source of data returns."""
 
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
 
 
-class Dataset(NamedTuple):
+@dataclass(frozen=True)
+class Dataset:
     """Named arrays of equal leading dimension, as their task reads them.
 
     Such as `image`, uint8 of (n, height, width, 1), and `label`, int32 of (n,). They
-    may be read-only.
+    may be read-only. What it yields are its two parts.
+
+    Attributes:
+        train: What is learned from.
+        test: What is not.
+        about: What the data turned out to be, for `Task.told`; it can be written as
+            JSON.
+        said: What a user should know of that, a line each.
     """
 
     train: Arrays
     test: Arrays
+    about: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Arrays]:
+        """Yield what is learned from, then what is not."""
+        return iter((self.train, self.test))

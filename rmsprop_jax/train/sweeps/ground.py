@@ -74,7 +74,8 @@ def ground(config: Config, *, holds_out: bool) -> Ground:
             "no more than are left."
         )
     pace = Pace((count - held_out) // size, epochs, size)
-    task = dataclasses.replace(task, load=lambda _: data)
+    task = dataclasses.replace(task.told(data.about), load=lambda _: data)
+    said += data.said
     return Ground(config, task, split(task, data, held_out), pace, said)
 
 

@@ -61,6 +61,9 @@ class Task:
         unit: What examples are called.
         classes: What the answers are called; `None` if they are no classes.
         each_frame: Whether the model gives its outputs for each frame of a sequence.
+        symbols: How many there are, if an example is a sequence of symbols.
+        typed: What is typed in place of a file → examples and their names, or `None`.
+        tell: The task, and what its data are about → the task as it is for such data.
     """
 
     name: str
@@ -83,6 +86,13 @@ class Task:
     unit: str = "examples"
     classes: tuple[str, ...] | None = None
     each_frame: bool = False
+    symbols: int | None = None
+    typed: Callable[[str], tuple[Arrays, list[str]]] | None = None
+    tell: Callable[["Task", Mapping[str, Any]], "Task"] = lambda task, _: task
+
+    def told(self, about: Mapping[str, Any]) -> "Task":
+        """The task as it is for data that turned out to be so: see `Dataset.about`."""
+        return self.tell(self, about)
 
     @property
     def model(self) -> str:

@@ -1,0 +1,1 @@
+"""Texts: the symbols they are made of."""
