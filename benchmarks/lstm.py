@@ -83,7 +83,7 @@ def recordings(smoke: bool) -> tuple[Spoken, Spoken]:
         return _noise(rng, 96), _noise(rng, 32)
     from rmsprop_jax.train.tasks import TASKS
 
-    train, test = TASKS["spoken-digits"].load(None)[:2]
+    train, test = TASKS["spoken-digits"].load(None)
     return Spoken(**train), Spoken(**test)
 
 

@@ -172,7 +172,7 @@ class Running:
     tensorboard: bool = False
     """Write TensorBoard event files too."""
     pictures: bool = True
-    """Draw curves.png, confusion.png and mistakes.png at the end."""
+    """Draw curves.png at the end, and what the task has, such as confusion.png."""
     quiet: bool = False
     """Print the result and nothing else."""
     devices: int | None = None
