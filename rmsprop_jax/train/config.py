@@ -21,6 +21,7 @@ Tasks = Literal[
     "linear",
     "spoken-digits",
     "digit-strings",
+    "librispeech",
 ]
 Models = Literal["linear", "mlp", "cnn", "strong", "lstm", "gru"]
 Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]
@@ -172,6 +173,8 @@ class Running:
     """Which of them this is, from 0."""
     heartbeat: int = 20
     """Seconds without a sign of life after which a process counts as lost."""
+    workers: int | None = None
+    """Processes that read the data, where a run reads as it goes; 0: only threads."""
     compilation_cache: Path | None = None
     """Keep compiled programs in this folder, for the next run."""
 

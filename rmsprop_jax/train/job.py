@@ -15,6 +15,7 @@ from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.folder import Folder, new_path
 from rmsprop_jax.train.loop import Evaluation, TrainState
+from rmsprop_jax.train.streamed import Streamed, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.train.watcher import Watcher
@@ -53,17 +54,17 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
     config = options.replace(config, run=path)
     folder = Folder(path)
     folder.check(config)
-    training = Training(config, TASKS[config.learning.task])
-    with folder.begun(config) if devices.is_writer() else nullcontext():
-        return _fitted(training, folder, said, began)
+    with prepared(config, TASKS[config.learning.task]) as training:
+        with folder.begun(config) if devices.is_writer() else nullcontext():
+            return _fitted(training, folder, said, began)
 
 
 def _fitted(
-    training: Training, folder: Folder, said: list[str], began: float
+    training: Training | Streamed, folder: Folder, said: list[str], began: float
 ) -> dict[str, Any]:
     running = training.config.running
     if devices.is_writer() and not running.quiet:
-        for line in [*said, _heading(training)]:
+        for line in [*said, *training.said, _heading(training)]:
             print(line, flush=True)
     with _watched(folder):
         state, evaluation, memory = run.Run(training, folder, began).fit()
@@ -131,14 +132,13 @@ def _resolved(config: Config) -> tuple[Config, list[str]]:
     return config, said
 
 
-def _heading(training: Training) -> str:
+def _heading(training: Training | Streamed) -> str:
     config, pace = training.config, training.pace
     learning, chosen = config.learning, config.optimizer
     name = chosen.recipe or chosen.dialect or ""
     optimizer = f"{chosen.optimizer} {name}".strip()
     counts = ", ".join(
-        f"{len(next(iter(part.values()))):,} {name}"
-        for name, part in training.data.items()
+        f"{count:,} {name}" for name, count in training.counts.items()
     )
     parameters = sum(x.size for x in jax.tree.leaves(training.abstract.params))
     return (
@@ -149,7 +149,7 @@ def _heading(training: Training) -> str:
 
 
 def _result(
-    training: Training, state: TrainState, evaluation: Evaluation, memory: run.Memory
+    training: Training | Streamed, state: TrainState, evaluation: Evaluation, memory: run.Memory
 ) -> dict[str, Any]:
     config = training.config
     result = {
@@ -161,7 +161,7 @@ def _result(
         "epochs": training.pace.epochs,
         "steps": training.pace.total_steps,
         **{f"test/{name}": value for name, value in means(evaluation.totals).items()},
-        "tested": len(next(iter(training.data["test"].values()))),
+        "tested": training.counts["test"],
         "best": memory.best,
         "target_accuracy": config.learning.target_accuracy,
         "reached": memory.reached,
@@ -175,7 +175,7 @@ def _result(
     return result
 
 
-def _draw(training: Training, folder: Folder, evaluation: Evaluation) -> None:
+def _draw(training: Training | Streamed, folder: Folder, evaluation: Evaluation) -> None:
     from rmsprop_jax.train import curves
     from rmsprop_jax.train.records import read
 

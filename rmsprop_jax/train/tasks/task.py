@@ -14,6 +14,7 @@ import numpy as np
 
 from rmsprop_jax.train.config import Learning
 from rmsprop_jax.train.data.dataset import Arrays, Dataset
+from rmsprop_jax.train.data.streaming import Streams
 
 Batch = Mapping[str, jax.Array]
 Measures = Mapping[str, tuple[jax.Array, jax.Array]]
@@ -61,6 +62,9 @@ class Task:
         unit: What examples are called.
         classes: What the answers are called; `None` if they are no classes.
         each_frame: Whether the model gives its outputs for each frame of a sequence.
+        stream: Folder or `None` → data that a run reads from disk, batch by batch;
+            `load` is for sweeps and comparisons then, `draw` is given the source of
+            the test data, and answers of examples that differ in length end in −1.
     """
 
     name: str
@@ -77,12 +81,13 @@ class Task:
     answers: Callable[[Any], Answers]
     examples: Callable[[Path, Reading], tuple[Arrays, list[str]]]
     said: Callable[[np.ndarray], dict[str, Any]]
-    draw: Callable[[Path, Mapping[str, np.ndarray], np.ndarray, np.ndarray], None]
+    draw: Callable[[Path, Any, np.ndarray, np.ndarray], None]
     augmented: Callable[[Learning], Augment | None] = lambda _: None
     idle: tuple[str, ...] = ()
     unit: str = "examples"
     classes: tuple[str, ...] | None = None
     each_frame: bool = False
+    stream: Callable[[Path | None], Streams] | None = None
 
     @property
     def model(self) -> str:
