@@ -17,7 +17,7 @@ class Aligned(NamedTuple):
     Attributes:
         features: (frames, features), without padding.
         said: Symbols, as text.
-        said_at: The second at which each begins.
+        said_at: The second at which each begins, or `None` where nobody knows.
         heard: Likewise.
         heard_at: Likewise.
         confidence: How sure the model was.
@@ -25,7 +25,7 @@ class Aligned(NamedTuple):
 
     features: np.ndarray
     said: list[str]
-    said_at: np.ndarray
+    said_at: np.ndarray | None
     heard: list[str]
     heard_at: np.ndarray
     confidence: float
@@ -62,7 +62,9 @@ def alignments(
         width=8,
         height=height,
         title=title.replace("%", " %"),
-        below="Above: what was said, where it begins. Below: what the model heard.",
+        below="Above: what was said"
+        + ("." if examples[0].said_at is None else ", where it begins.")
+        + " Below: what the model heard.",
     ) as figure:
         longest = seconds_a_frame * max(len(one.features) for one in shown)
         for row, one in enumerate(shown):
@@ -91,6 +93,9 @@ def _draw(axes: Any, one: Aligned, seconds_a_frame: float, longest: float) -> No
     axes.tick_params(bottom=False, labelbottom=False)
     color = BLUE if one.said == one.heard else VERMILLION
     sides = ((one.said, one.said_at, 1, INK), (one.heard, one.heard_at, 0, color))
+    if one.said_at is None:
+        sides = sides[1:]
+        axes.text(0, 1.08, "".join(one.said), color=INK, weight="bold")
     for symbols, times, y, ink in sides:
         for symbol, second in zip(symbols, times, strict=True):
             axes.plot(
