@@ -8,6 +8,7 @@ import soundfile
 RATE = 16_000
 LETTERS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LETTER = 0.12  # seconds
+_ROUND = 1.0  # seconds, of which lengths are multiples: few lengths, few compilations
 
 
 def sound(text, rng, rate=RATE):
@@ -19,11 +20,12 @@ def sound(text, rng, rate=RATE):
         tone = 0.3 * np.sin(2 * np.pi * pitch * np.arange(count) / rate)
         loud = 0 if letter == " " else np.hanning(count) ** 0.5
         parts += [loud * tone, np.zeros(int(0.03 * rate))]
-    wave = np.concatenate([*parts, np.zeros(int(0.1 * rate))])
+    wave = np.concatenate(parts)
+    wave = np.pad(wave, (0, -len(wave) % int(_ROUND * rate)))
     return (wave + 0.003 * rng.standard_normal(len(wave))).astype(np.float32)
 
 
-def sentence(rng, words=(1, 4), letters="ABCDE"):
+def sentence(rng, words=(1, 2), letters="ABCDE"):
     """Of so many words, each of one to four letters."""
     made = [
         "".join(rng.choice(list(letters), rng.integers(1, 5)))

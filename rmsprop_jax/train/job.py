@@ -54,9 +54,11 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
     config = options.replace(config, run=path)
     folder = Folder(path)
     folder.check(config)
-    with prepared(config, TASKS[config.learning.task]) as training:
-        with folder.begun(config) if devices.is_writer() else nullcontext():
-            return _fitted(training, folder, said, began)
+    with (
+        prepared(config, TASKS[config.learning.task]) as training,
+        folder.begun(config) if devices.is_writer() else nullcontext(),
+    ):
+        return _fitted(training, folder, said, began)
 
 
 def _fitted(
@@ -137,9 +139,7 @@ def _heading(training: Training | Streamed) -> str:
     learning, chosen = config.learning, config.optimizer
     name = chosen.recipe or chosen.dialect or ""
     optimizer = f"{chosen.optimizer} {name}".strip()
-    counts = ", ".join(
-        f"{count:,} {name}" for name, count in training.counts.items()
-    )
+    counts = ", ".join(f"{count:,} {name}" for name, count in training.counts.items())
     parameters = sum(x.size for x in jax.tree.leaves(training.abstract.params))
     return (
         f"{learning.task} ({counts}) · {learning.model}, {parameters:,} parameters · "
@@ -149,7 +149,10 @@ def _heading(training: Training | Streamed) -> str:
 
 
 def _result(
-    training: Training | Streamed, state: TrainState, evaluation: Evaluation, memory: run.Memory
+    training: Training | Streamed,
+    state: TrainState,
+    evaluation: Evaluation,
+    memory: run.Memory,
 ) -> dict[str, Any]:
     config = training.config
     result = {
@@ -175,7 +178,9 @@ def _result(
     return result
 
 
-def _draw(training: Training | Streamed, folder: Folder, evaluation: Evaluation) -> None:
+def _draw(
+    training: Training | Streamed, folder: Folder, evaluation: Evaluation
+) -> None:
     from rmsprop_jax.train import curves
     from rmsprop_jax.train.records import read
 

@@ -201,9 +201,7 @@ class Loop:
             average=self._average(state, params, stats),
             peak=state.peak,
             learning_rate=made.learning_rate(opt_state, state.step),
-            row=plus(
-                _where(new_row | new_epoch, zero(state.row), state.row), measures
-            ),
+            row=plus(_where(new_row | new_epoch, zero(state.row), state.row), measures),
             epoch=plus(_where(new_epoch, zero(state.epoch), state.epoch), measures),
             nonfinite=jnp.where(new_row | new_epoch, 0, state.nonfinite)
             + (~finite).astype(jnp.int32),

@@ -129,8 +129,8 @@ def of_recordings(waves: Listed[np.ndarray], count: int) -> tuple[np.ndarray, ..
 @cache
 def mel_filters(bank: Filterbank = NARROW) -> np.ndarray:
     """Triangles of height 1, (bands, frequencies), float32."""
-    ends = (2595 * np.log10(1 + f / 700) for f in (bank.lowest, bank.highest))
-    corners = 700 * (10 ** (np.linspace(*ends, bank.bands + 2) / 2595) - 1)
+    first, last = (2595 * np.log10(1 + f / 700) for f in (bank.lowest, bank.highest))
+    corners = 700 * (10 ** (np.linspace(first, last, bank.bands + 2) / 2595) - 1)
     frequencies = np.fft.rfftfreq(bank.fft, 1 / bank.rate)[None, :]
     left, top, right = (corners[i : bank.bands + i, None] for i in range(3))
     rising = (frequencies - left) / (top - left)

@@ -58,9 +58,7 @@ def bounds(lengths: np.ndarray, most: int = MOST) -> np.ndarray:
     return ends[chosen[-1]]
 
 
-def of_epoch(
-    bucket: np.ndarray, batch_size: int, rng: np.random.Generator
-) -> Plan:
+def of_epoch(bucket: np.ndarray, batch_size: int, rng: np.random.Generator) -> Plan:
     """A random order of full batches, each of examples of one bucket.
 
     Examples are drawn first, so that those left out, fewer than a batch, are any. What

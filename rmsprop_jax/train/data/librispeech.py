@@ -5,7 +5,7 @@ into utterances, 16 kHz. Any corpus in the same layout will do.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Utterance(NamedTuple):
 
 
 class Corpus(NamedTuple):
-    """What there is to learn from and to test, and one line that says which is which."""
+    """What there is to learn from and to test, and a line that says which is which."""
 
     train: list[Utterance]
     test: list[Utterance]
@@ -120,7 +120,7 @@ def _is_corpus(folder: Path) -> bool:
     return False
 
 
-def _utterances(parts: Iterable[Path]) -> list[Utterance]:
+def _utterances(parts: Sequence[Path]) -> list[Utterance]:
     """Those of all chapters, in the order of their names."""
     chapters = [
         chapter
@@ -136,7 +136,7 @@ def _utterances(parts: Iterable[Path]) -> list[Utterance]:
         more = f"\n  and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
         files = "".join(f"\n  {line}" for line in wrong[:_SHOWN]) + more
         raise ValueError(
-            f"{', '.join(map(str, parts))}: {len(wrong):,} of {len(found):,} utterances "
+            f"{', '.join(map(str, parts))}: of {len(found):,} utterances {len(wrong):,} "
             f"cannot be used:{files}\nExpected for each file one channel of {RATE} "
             "samples a second, as `ffmpeg -i FILE -ac 1 -ar 16000 OUT.flac` makes it, "
             "and a line in its chapter's *.trans.txt: its name and what was said, in "

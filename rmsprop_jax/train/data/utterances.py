@@ -45,7 +45,7 @@ class Utterances:
         wave[: one.samples] = flac.read(one.path, one.samples)
         return {
             "wave": wave,
-            "samples": np.int32(one.samples),
+            "samples": np.array(one.samples, np.int32),
             "letters": letters_of(one.text, int(self.letters[bucket])),
         }
 
@@ -58,9 +58,11 @@ def letters_of(text: str, count: int) -> np.ndarray:
     )
 
 
-def bucketed(*parts: Sequence[Utterance]) -> list[Utterances]:
-    """The parts of a corpus, in the same few buckets."""
-    spoken = [one for part in parts for one in part]
+def bucketed(
+    train: Sequence[Utterance], test: Sequence[Utterance]
+) -> tuple[Utterances, Utterances]:
+    """Both parts of a corpus, in the same few buckets."""
+    spoken = [*train, *test]
     lengths = np.array([one.samples for one in spoken])
     bounds = buckets.bounds(lengths)
     # A shorter one can be in the bucket of longer ones, and have more letters.
@@ -68,4 +70,4 @@ def bucketed(*parts: Sequence[Utterance]) -> list[Utterances]:
     counts = [len(one.text) for one in spoken]
     np.maximum.at(letters, np.searchsorted(bounds, lengths), counts)
     letters = np.maximum.accumulate(letters)
-    return [Utterances(part, bounds, letters) for part in parts]
+    return Utterances(train, bounds, letters), Utterances(test, bounds, letters)

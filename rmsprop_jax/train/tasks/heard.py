@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from rmsprop_jax.files import write_text
@@ -26,7 +27,7 @@ def transcripts(
     """Every utterance, said and heard, the one with most mistakes a letter first."""
     most = int(source.letters[-1])
     said = [utterances.letters_of(one.text, most) for one in source.spoken]
-    mistakes = np.asarray(edit_distance(answers, np.stack(said)))
+    mistakes = np.asarray(jax.jit(edit_distance)(answers, np.stack(said)))
     counts = [len(one.text) for one in source.spoken]
     blocks = []
     for i in np.argsort(-mistakes / counts, kind="stable"):
@@ -47,6 +48,7 @@ def alignments(
     inputs: Callable[[Any], Any],
 ) -> None:
     """Some of the shortest utterances, and when each letter was heard."""
+    inputs = jax.jit(inputs)
     shortest = np.argsort([one.samples for one in source.spoken], kind="stable")
 
     def aligned(i: int) -> alignment_picture.Aligned:
@@ -63,4 +65,4 @@ def alignments(
         )
 
     shown = [aligned(int(i)) for i in shortest[:_DRAWN]]
-    alignment_picture.alignments(shown, _SECONDS, path)
+    alignment_picture.alignments(shown, _SECONDS, path, called="short recordings")

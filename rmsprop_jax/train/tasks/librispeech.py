@@ -1,6 +1,7 @@
 """The task of transcribing speech: LibriSpeech, letter by letter, read from disk."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,16 +31,26 @@ _MOST_BYTES, _TOGETHER = 2 * 10**9, 16
 _ROUND = 4 * WIDE.rate
 
 
-def _stream(data_dir: Path | None) -> Streams:
+class _Spoken(NamedTuple):
+    """The corpus as batches have it; see `Streams`."""
+
+    train: Utterances
+    test: Utterances
+    said: list[str]
+
+
+def _spoken(data_dir: Path | None) -> _Spoken:
     corpus = librispeech.load(data_dir)
     train, test = (_fitting(part) for part in (corpus.train, corpus.test))
     left_out = len(corpus.train) + len(corpus.test) - len(train) - len(test)
     said = [corpus.said]
     if left_out:
-        said.append(f"{left_out:,} utterances left out: more letters than CTC has steps.")
+        said.append(
+            f"{left_out:,} utterances left out: more letters than CTC has steps."
+        )
     if not train or not test:
-        raise ValueError(f"{corpus.said} {said[-1]} None are left to learn or to test.")
-    return Streams(*utterances.bucketed(train, test), said)
+        raise ValueError(f"{' '.join(said)} None are left to learn or to test.")
+    return _Spoken(*utterances.bucketed(train, test), said)
 
 
 def _fitting(spoken: list[Utterance]) -> list[Utterance]:
@@ -55,19 +66,18 @@ def _fitting(spoken: list[Utterance]) -> list[Utterance]:
 
 def _load(data_dir: Path | None) -> Dataset:
     """All of it as features, padded to the longest: for what stays on the device."""
-    streams = _stream(data_dir)
-    parts = streams.train, streams.test
-    longest = features.frames_of(int(streams.train.samples[-1]), WIDE)
-    count = sum(len(part.bucket) for part in parts)
+    train, test, said = _spoken(data_dir)
+    longest = features.frames_of(int(train.samples[-1]), WIDE)
+    count = len(train.spoken) + len(test.spoken)
     size = 2 * count * longest * WIDE.bands
     if size > _MOST_BYTES:
         raise ValueError(
-            f"{streams.said[0]} Sweeps and comparisons hold all of it on the device: "
+            f"{said[0]} Sweeps and comparisons hold all of it on the device: "
             f"{count:,} utterances of {longest / 100:.0f} seconds are {size / 1e9:.1f} "
             f"GB, expected at most {_MOST_BYTES / 1e9:.0f}. Pass --data-dir with fewer "
             "or shorter ones; `train` reads any number from disk."
         )
-    return Dataset(*(_in_memory(part, longest) for part in parts))
+    return Dataset(_in_memory(train, longest), _in_memory(test, longest))
 
 
 def _in_memory(source: Utterances, longest: int) -> Arrays:
@@ -76,7 +86,9 @@ def _in_memory(source: Utterances, longest: int) -> Arrays:
     found = {
         "frames": np.zeros((count, longest, WIDE.bands), np.float16),
         "length": np.zeros(count, np.int32),
-        "letters": np.stack([utterances.letters_of(x.text, letters) for x in source.spoken]),
+        "letters": np.stack(
+            [utterances.letters_of(x.text, letters) for x in source.spoken]
+        ),
     }
     plan = buckets.of_all(source.bucket, _TOGETHER)
     for numbers, bucket in zip(plan.examples, plan.buckets, strict=True):
@@ -116,7 +128,9 @@ def _examples(path: Path, reading: Reading) -> tuple[Arrays, list[str]]:
     }, [str(path)]
 
 
-def _draw(folder: Path, test: Utterances, answers: np.ndarray, sure: np.ndarray) -> None:
+def _draw(
+    folder: Path, test: Utterances, answers: np.ndarray, sure: np.ndarray
+) -> None:
     heard.transcripts(folder / "transcripts.txt", test, answers, _TEXT)
     heard.alignments(folder / "alignments.png", test, answers, sure, _TEXT, _heard)
 
@@ -142,6 +156,6 @@ TASKS = (
         idle=("label_smoothing", "shift", "rotate", "target_accuracy"),
         unit="utterances",
         each_frame=True,
-        stream=_stream,
+        stream=lambda data_dir: Streams(*_spoken(data_dir)),
     ),
 )
