@@ -19,8 +19,8 @@ def read(path: Path, rate: int) -> np.ndarray:
         raise FileNotFoundError(f"{path}: there is no such file.")
     try:
         sound, found = soundfile.read(path, dtype="float64", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
-        why = str(error).rstrip(".")
+    except soundfile.LibsndfileError as error:
+        why = error.error_string.strip(" .")
         raise ValueError(f"{path}: expected sound, as WAV or FLAC: {why}.") from None
     if not len(sound):
         raise ValueError(f"{path}: expected sound, it has no samples.")

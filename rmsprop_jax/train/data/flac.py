@@ -49,8 +49,8 @@ def read(path: Path | str, samples: int) -> np.ndarray:
     way_out = "It is cut off or damaged: copy it again, or leave it out."
     try:
         sound, _ = soundfile.read(path, dtype="int16")
-    except (soundfile.SoundFileError, OSError) as error:
-        why = str(error).rstrip(".")
+    except soundfile.LibsndfileError as error:
+        why = error.error_string.strip(" .")
         raise ValueError(f"{expected} it cannot be read: {why}. {way_out}") from None
     if sound.shape != (samples,):
         raise ValueError(f"{expected} found {len(sound):,}. {way_out}")

@@ -136,8 +136,8 @@ def _utterances(parts: Sequence[Path]) -> list[Utterance]:
         more = f"\n  and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
         files = "".join(f"\n  {line}" for line in wrong[:_SHOWN]) + more
         raise ValueError(
-            f"{', '.join(map(str, parts))}: of {len(found):,} utterances {len(wrong):,} "
-            f"cannot be used:{files}\nExpected for each file one channel of {RATE} "
+            f"{', '.join(map(str, parts))}: {len(wrong):,} of {len(found):,} cannot "
+            f"be used:{files}\nExpected for each file one channel of {RATE} "
             "samples a second, as `ffmpeg -i FILE -ac 1 -ar 16000 OUT.flac` makes it, "
             "and a line in its chapter's *.trans.txt: its name and what was said, in "
             "letters A to Z, apostrophes and spaces. Repair these, or leave them out."

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -96,14 +96,42 @@ def batches(
     else:
         stream = read.to_iter_dataset(grain.ReadOptions(_THREADS, _AHEAD))
     iterator = iter(stream)
+    reading = _read(iterator)
     try:
-        yield iterator
+        yield reading
     finally:
+        reading.close()
         iterator.close()
 
 
+def _read(iterator: Iterator[Any]) -> Generator[Arrays]:
+    """The same in memory of this process; errors say what the source says."""
+    try:
+        with _undisturbed():
+            batch = next(iterator, None)
+        while batch is not None:
+            yield {name: np.array(x) for name, x in batch.items()}
+            batch = next(iterator, None)
+    except ValueError as error:  # To which Grain adds lines of its own.
+        raise ValueError(str(error)) from None
+
+
+@contextmanager
+def _undisturbed() -> Generator[None]:
+    """Processes that start here are not stopped by Ctrl-C before they can ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows.
+        yield
+        return
+    signals = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _begin(worker: int, count: int) -> None:
-    """Whoever reads for a run ends when it ends, not before and not after."""
+    """Whoever reads for a run ends with it, not before, and even if it is killed."""
     del worker, count
     # Ctrl-C goes to all processes, but the run still finishes its step.
     for number in (signal.SIGINT, signal.SIGTERM):

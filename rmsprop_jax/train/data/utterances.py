@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +24,7 @@ class Utterances:
     samples: np.ndarray
     letters: np.ndarray
 
-    @cached_property
+    @property
     def bucket(self) -> np.ndarray:
         """Of each utterance."""
         return np.searchsorted(self.samples, [one.samples for one in self.spoken])
