@@ -8,7 +8,7 @@ from train_runs import far, same, trained
 
 from rmsprop_jax.train import devices
 from rmsprop_jax.train.settings import check, check_task, resolve
-from rmsprop_jax.train.streamed import Streamed, _joined, prepared
+from rmsprop_jax.train.streamed import Streamed, joined, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.tasks.task import Answers
 from rmsprop_jax.train.training import Training, means
@@ -78,7 +78,7 @@ def test_what_is_judged_is_every_example_once_and_answers_are_in_their_order(one
 def test_answers_that_differ_in_length_end_in_minus_1():
     first = Answers(np.array([[5, 6], [7, 8]]), np.array([0.5, 0.1], np.float32))
     second = Answers(np.array([[1, 2, 3], [0, 0, 0]]), np.ones(2, np.float32))
-    found = _joined(np.array([2, 0, 1, -1]), [first, second])
+    found = joined(np.array([2, 0, 1, -1]), [first, second])
     assert found.answer.tolist() == [[7, 8, -1], [1, 2, 3], [5, 6, -1]]
     assert found.confidence.tolist() == pytest.approx([0.1, 1, 0.5])
 

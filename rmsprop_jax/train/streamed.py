@@ -168,11 +168,11 @@ class Judge:
                 batch, counted = devices.spread(self._mesh, (batch, counted))
                 totals, said = self._added(state, totals, batch, counted)
                 answers.append(said)
-        joined = _joined(plan.examples.ravel(), answers)
-        return Evaluation(totals, joined, self._diagnostics(state))
+        said = joined(plan.examples.ravel(), answers)
+        return Evaluation(totals, said, self._diagnostics(state))
 
 
-def _joined(numbers: np.ndarray, parts: list[Answers]) -> Answers:
+def joined(numbers: np.ndarray, parts: list[Answers]) -> Answers:
     """Answers of batches as those of the examples with these numbers; −1 is none."""
 
     def join(*arrays):
