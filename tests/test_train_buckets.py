@@ -74,6 +74,10 @@ def test_batches_are_not_in_the_order_of_their_lengths(bucket):
     assert (np.diff(plan(bucket).buckets) < 0).any()
 
 
+def test_who_goes_with_whom_is_drawn(bucket):
+    assert (np.diff(plan(bucket).examples, axis=1) < 0).any(axis=1).all()
+
+
 def test_those_left_out_of_an_epoch_are_any(bucket):
     out = {
         int(bucket[i])

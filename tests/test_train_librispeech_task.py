@@ -75,7 +75,7 @@ def test_what_does_not_fit_in_memory_is_refused_before_it_is_read(folder, monkey
     monkeypatch.setattr(task_module, "_MOST_BYTES", 10_000)
     monkeypatch.setattr(utterances.Utterances, "read", None)
     with pytest.raises(
-        ValueError, match="9 utterances of . seconds .* --data-dir with"
+        ValueError, match=r"9 utterances of . seconds .* --data-dir with"
     ):
         TASK.load(folder)
 
