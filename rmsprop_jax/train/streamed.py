@@ -6,7 +6,6 @@ What `run.Run` and `job.train` ask of a `Training` they ask of a `Streamed` too.
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import jax
@@ -94,8 +93,9 @@ class Streamed:
             ValueError: If a file cannot be read; names it.
         """
         seed = self.config.learning.seed if seed is None else seed
-        for batch in islice(self._reading(seed, step), stop - step):
-            batch = devices.spread(self.mesh, batch)
+        reading = self._reading(seed, step)
+        for _ in range(step, stop):
+            batch = devices.spread(self.mesh, next(reading))
             state = self._follow(state, batch, np.uint32(seed))
         self._next = seed, stop
         if stop % self.pace.steps_per_epoch == 0:
