@@ -46,15 +46,32 @@ def test_a_run_can_begin_at_any_step_with_the_state_from_there(one):
     assert same(on, other.advance(state, 4, 6))
 
 
-def test_batches_are_read_once_while_steps_follow_one_another(one, monkeypatch):
-    opened = []
-    real = stream_made.Rows.read
+@pytest.fixture
+def opened(monkeypatch):
+    """The examples that have been read, in whatever order threads do."""
+    found, real = [], stream_made.Rows.read
     monkeypatch.setattr(
-        stream_made.Rows, "read", lambda *a: opened.append(a[1]) or real(*a)
+        stream_made.Rows, "read", lambda *a: found.append(a[1]) or real(*a)
     )
+    return found
+
+
+def test_batches_are_read_once_while_steps_follow_one_another(one, opened):
     steps = one.pace.steps_per_epoch
     trained(one, [1, 2, 3, steps])
-    assert len(opened) == 8 * steps
+    assert len(opened) == len(set(opened)) == 8 * steps
+
+
+def test_each_epoch_leaves_out_others_in_turn(one, opened):
+    left_out = []
+    for epoch in range(3):
+        opened.clear()
+        one.close()
+        first = epoch * one.pace.steps_per_epoch
+        one.advance(one.start(), first, first + one.pace.steps_per_epoch)
+        left_out.append(frozenset(range(53)) - frozenset(opened))
+    assert {len(some) for some in left_out} == {53 % 8}
+    assert len(set(left_out)) == 3
 
 
 def test_each_length_is_compiled_once(one):
