@@ -46,6 +46,13 @@ def test_a_run_can_begin_at_any_step_with_the_state_from_there(one):
     assert same(on, other.advance(state, 4, 6))
 
 
+def test_another_run_can_begin_in_the_middle_of_an_epoch(one):
+    one.close()
+    expected = trained(one, [3], seed=1)
+    trained(one, [2])
+    assert same(expected, trained(one, [3], seed=1))
+
+
 @pytest.fixture
 def opened(monkeypatch):
     """The examples that have been read, in whatever order threads do."""
