@@ -6,6 +6,7 @@ Grain reads; what it reads is told by a plan, so that any batch can be the first
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -90,9 +91,11 @@ def batches(
         # Grain asks for flags, which a program that is not of absl never reads.
         if not flags.FLAGS.is_parsed():
             flags.FLAGS.mark_as_parsed()
-        stream = read.to_iter_dataset(grain.ReadOptions(1, 1)).mp_prefetch(
-            grain.MultiprocessingOptions(workers, _AHEAD_EACH), _begin
-        )
+        # Shared memory is left behind when reading ends before the data do.
+        by_pipe = grain.experimental.DatasetOptions(min_shm_size=sys.maxsize)
+        stream = grain.experimental.WithOptionsIterDataset(
+            read.to_iter_dataset(grain.ReadOptions(1, 1)), by_pipe
+        ).mp_prefetch(grain.MultiprocessingOptions(workers, _AHEAD_EACH), _begin)
     else:
         stream = read.to_iter_dataset(grain.ReadOptions(_THREADS, _AHEAD))
     iterator = iter(stream)
@@ -105,14 +108,14 @@ def batches(
 
 
 def _read(iterator: Iterator[Any]) -> Generator[Arrays]:
-    """The same in memory of this process; errors say what the source says."""
+    """The same; errors say what the source says, without the lines Grain adds."""
     try:
         with _undisturbed():
             batch = next(iterator, None)
         while batch is not None:
-            yield {name: np.array(x) for name, x in batch.items()}
+            yield batch
             batch = next(iterator, None)
-    except ValueError as error:  # To which Grain adds lines of its own.
+    except ValueError as error:
         raise ValueError(str(error)) from None
 
 
