@@ -105,7 +105,7 @@ def _word_distance(space: int, rows: jax.Array, columns: jax.Array) -> jax.Array
         d, equal = carry
         symbol, begin, end = now
         before = jnp.pad(equal[:-1], (1, 0))
-        equal = (columns == symbol) & jnp.where(begin, begins, before & ~begins)
+        equal = (columns == symbol) & jnp.where(begin, begins, before)
         replaced = d[:-1] + (~(equal & ends)).astype(jnp.int32)
         c = jnp.minimum(d + 1, jnp.concatenate([d[:1] + 1, replaced]))
         return (jnp.where(end, j + jax.lax.cummin(c - j), d), equal), None
