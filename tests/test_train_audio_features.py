@@ -107,3 +107,20 @@ def test_every_band_hears_something_and_every_pitch_is_heard():
     assert filters.shape == (BANDS, 129)
     assert (filters.max(axis=1) > 0.3).all()
     assert (filters[:, 3:-4].sum(axis=0) > 0.5).all()
+
+
+def test_wide_features_are_those_of_twice_the_rate_and_all_bands_hear():
+    bank = features.WIDE
+    assert bank.window / bank.rate == WINDOW / RATE == 0.025
+    assert bank.hop / bank.rate == HOP / RATE == 0.01
+    filters = features.mel_filters(bank)
+    assert filters.shape == (80, 513)
+    # A band between two frequencies of the transform would hear nothing.
+    assert filters.sum(axis=1).min() > 1
+    wave = tone(0.5, 6000, rate=bank.rate).astype(np.float32)[None]
+    frames, length = features.log_mel(wave, np.array([8000], np.int32), bank)
+    assert frames.shape[1] == length[0] == frames_of(8000, bank) == 48
+    loudest = int(frames[0].mean(axis=0).argmax())
+    frequencies = np.fft.rfftfreq(bank.fft, 1 / bank.rate)
+    centre = frequencies[filters[loudest].argmax()]
+    assert abs(centre - 6000) < 150

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train import config_file
 from rmsprop_jax.train.cli import main
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.settings import check, resolve
@@ -73,20 +74,20 @@ def test_a_saved_config_is_read_back_and_can_be_typed(tmp_path):
             "0.30000000000000004",
         ]
     )
-    options.save(config, tmp_path / "config.json")
-    assert options.load(tmp_path / "config.json") == config
+    config_file.save(config, tmp_path / "config.json")
+    assert config_file.load(tmp_path / "config.json") == config
     assert parse(["--config", str(tmp_path / "config.json")]) == config
 
 
 def test_what_is_typed_wins_over_the_file_of_config(tmp_path):
-    options.save(parse(["--learning-rate", "3"]), tmp_path / "c.json")
+    config_file.save(parse(["--learning-rate", "3"]), tmp_path / "c.json")
     config = parse([f"--config={tmp_path / 'c.json'}", "--learning-rate", "4"])
     assert config.optimizer.learning_rate == 4
 
 
 def test_the_options_of_another_run_make_a_new_run(tmp_path):
     saved = parse(["--run", str(tmp_path), "--seed", "5", "--resume"])
-    options.save(saved, tmp_path / "c.json")
+    config_file.save(saved, tmp_path / "c.json")
     config = parse(["--config", str(tmp_path / "c.json")])
     assert (config.running.run, config.running.resume) == (None, False)
     assert config.learning.seed == 5

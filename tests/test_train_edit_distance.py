@@ -5,9 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rmsprop_jax.train.audio.edit_distance import edit_distance
+from rmsprop_jax.train.audio.edit_distance import (
+    edit_distance,
+    word_count,
+    word_distance,
+)
 
 distances = jax.jit(edit_distance)
+word_distances = jax.jit(word_distance, static_argnums=2)
 
 
 def levenshtein(said, spoken):
@@ -80,3 +85,31 @@ def test_strings_that_do_not_pair_are_refused(other):
     for rows in ((2, 4), (4,))[: 1 + (other == ())]:
         with pytest.raises(ValueError, match=r"a row for each row"):
             edit_distance(jnp.zeros(rows, jnp.int32), jnp.zeros(other, jnp.int32))
+
+
+SPACE = 1
+
+
+def words(row):
+    """As tuples of letters."""
+    text = "".join("abcdefg"[symbol] for symbol in row if symbol >= 0)
+    return text.split("abcdefg"[SPACE])
+
+
+def numbered(texts):
+    """Words as numbers, for the textbook's table; no word is none."""
+    names = sorted({word for text in texts for word in text} - {""})
+    return [[names.index(word) for word in text if word] for text in texts]
+
+
+@pytest.mark.parametrize("gaps", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize(("n", "m"), [(25, 25), (60, 25), (9, 40), (1, 1)])
+def test_the_distance_in_words_is_that_of_the_textbook(n, m, gaps):
+    rng = np.random.default_rng([n, m])
+    # Of few letters, so that many words are alike or begin and end alike.
+    said, spoken = (rows(rng, 200, length, 3, gaps) for length in (n, m))
+    pairs = zip(said, spoken, strict=True)
+    expected = [levenshtein(*numbered([words(a), words(b)])) for a, b in pairs]
+    np.testing.assert_array_equal(word_distances(said, spoken, SPACE), expected)
+    counts = [len([word for word in words(row) if word]) for row in spoken]
+    np.testing.assert_array_equal(word_count(spoken, SPACE), counts)

@@ -6,7 +6,8 @@ import pytest
 from train_runs import command
 
 from rmsprop_jax.train import cli, compare, job
-from rmsprop_jax.train.config import Config, replace, save
+from rmsprop_jax.train.config import Config, replace
+from rmsprop_jax.train.config_file import save
 from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.sweeps import rate_range, standing, sweep
 from rmsprop_jax.train.sweeps.plan import planned

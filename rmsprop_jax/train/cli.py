@@ -25,6 +25,8 @@ _MODULES = {
     "sweep": "sweeps.sweep",
     "range-test": "sweeps.range_test",
 }
+# What only tasks need that read speech from disk.
+_SPEECH = {"grain", "soundfile", "absl"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,9 +53,10 @@ def _ran(arguments: Sequence[str] | None) -> int:
         name = _MODULES.get(command, command)
         return import_module(f"rmsprop_jax.train.{name}").main(rest)
     except ModuleNotFoundError as error:
+        extra = "speech" if error.name in _SPEECH else "train"
         print(
             f"rmsprop-jax {command}: {error}. The trainer has requirements of its own: "
-            "pip install 'rmsprop-jax[train]'.",
+            f"pip install 'rmsprop-jax[{extra}]'.",
             file=sys.stderr,
         )
     except (ValueError, TypeError, OSError) as error:

@@ -5,15 +5,11 @@ is all that `--help` imports.
 """
 
 import dataclasses
-import difflib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import arg
-
-from rmsprop_jax.files import write_text
 
 Tasks = Literal[
     "auto",
@@ -25,6 +21,7 @@ Tasks = Literal[
     "digit-strings",
     "text-sentiment",
     "text-sentiment-bytes",
+    "librispeech",
 ]
 Models = Literal["linear", "mlp", "cnn", "strong", "lstm", "gru"]
 Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]
@@ -189,6 +186,8 @@ class Running:
     """Which of them this is, from 0."""
     heartbeat: int = 20
     """Seconds without a sign of life after which a process counts as lost."""
+    workers: int | None = None
+    """Processes that read the data, where a run reads as it goes; 0: only threads."""
     compilation_cache: Path | None = None
     """Keep compiled programs in this folder, for the next run."""
 
@@ -220,7 +219,6 @@ PART_OF = {
     for part, make in PARTS.items()
     for option in dataclasses.fields(make)
 }
-_PATHS = {"data_dir", "run", "compilation_cache"}
 
 
 def flag(name: str) -> str:
@@ -242,58 +240,3 @@ def replace(config: Config, **changes: Any) -> Config:
         own = {k: v for k, v in changes.items() if PART_OF[k] == part}
         parts[part] = dataclasses.replace(getattr(config, part), **own)
     return Config(**parts)
-
-
-def save(config: Config, path: Path) -> None:
-    """Write every option as JSON, for `load` and `--config`."""
-    plain = {k: str(v) if k in _PATHS and v else v for k, v in values(config).items()}
-    write_text(path, json.dumps(plain, indent=2) + "\n")
-
-
-def load(path: Path) -> Config:
-    """Read what `save` wrote.
-
-    Raises:
-        ValueError: As `arguments`.
-    """
-    options = {k: v for k, v in _read(path).items() if v is not None}
-    return replace(
-        Config(), **{k: Path(v) if k in _PATHS else v for k, v in options.items()}
-    )
-
-
-def arguments(path: Path) -> list[str]:
-    """What `save` wrote, as one would type it, so that it is checked as that is.
-
-    Not its folder: a run by the options of another one is a new run.
-
-    Raises:
-        ValueError: If it is no JSON object, or has something that is no option.
-    """
-    typed = []
-    for name, value in _read(path).items():
-        if name in ("run", "resume"):
-            continue
-        if isinstance(value, bool) and isinstance(getattr(_part(name), name), bool):
-            typed.append(flag(name) if value else flag("no_" + name))
-        elif value is not None:
-            typed += [flag(name), str(value)]
-    return typed
-
-
-def _part(name: str) -> Any:
-    return PARTS[PART_OF[name]]()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: expected the JSON of a run, got {error}.") from None
-    if not isinstance(read, dict):
-        raise ValueError(f"{path}: expected an object of options, got {read!r:.60}.")
-    for name in read.keys() - PART_OF.keys():
-        near = difflib.get_close_matches(name, PART_OF, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{path}: {name!r} is no option.{hint}")
-    return read

@@ -1,5 +1,6 @@
 """Which devices a run spreads over, in this process and in others."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -80,6 +81,22 @@ def mesh(running: Running, batch_size: int, parts: int = 1) -> Mesh:
 def everywhere(mesh: Mesh, tree: Any) -> Any:
     """A copy of NumPy arrays on every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def own_rows(mesh: Mesh, count: int) -> np.ndarray:
+    """Which rows of so many lie on devices of this process, if they are spread."""
+    slices = _spread(mesh).addressable_devices_indices_map((count,)).values()
+    return np.sort(np.concatenate([np.arange(count)[own] for own in slices if own]))
+
+
+def spread(mesh: Mesh, tree: Any) -> Any:
+    """Arrays whose rows are spread over the devices, out of this process's own rows."""
+    place = partial(jax.make_array_from_process_local_data, _spread(mesh))
+    return jax.tree.map(place, tree)
+
+
+def _spread(mesh: Mesh) -> NamedSharding:
+    return NamedSharding(mesh, PartitionSpec("data"))
 
 
 def agree(stop: bool) -> bool:

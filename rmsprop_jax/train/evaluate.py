@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     from rmsprop_jax.train.training import means
 
     saved = SavedRun(asked.run, asked.checkpoint, asked.devices)
-    test = saved.task.load(asked.data_dir or saved.config.learning.data_dir).test
+    test: Any = saved.test_data(asked.data_dir)
     evaluation = saved.judge(test)
     answers, confidence = (np.asarray(x) for x in evaluation.answers)
     result: dict[str, Any] = {
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         "step": saved.step,
         "task": saved.task.name,
         "model": saved.config.learning.model,
-        "tested": len(next(iter(test.values()))),
+        "tested": len(confidence),
         **{f"test/{name}": value for name, value in means(evaluation.totals).items()},
     }
     classes = saved.task.classes

@@ -10,6 +10,7 @@ from typing import Any
 
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train import config_file
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.holding import check_writable, held, refuse_others
 
@@ -104,7 +105,7 @@ class Folder:
                 self.task.unlink(missing_ok=True)
                 if about:
                     write_text(self.task, json.dumps(about, indent=2) + "\n")
-                options.save(config, self.config)
+                config_file.save(config, self.config)
             yield
 
     def saved_config(self) -> Config:
@@ -118,7 +119,7 @@ class Folder:
                 f"{self.path}: expected the folder of a run, with its config.json; "
                 "`rmsprop-jax train` makes one under runs/."
             )
-        return options.load(self.config)
+        return config_file.load(self.config)
 
     def about(self) -> dict[str, Any]:
         """What the data told of the run's task; nothing, for most tasks.

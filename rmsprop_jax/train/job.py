@@ -1,6 +1,5 @@
 """From options to a result: what `rmsprop-jax train` does, and `train` in Python."""
 
-import dataclasses
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +15,7 @@ from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.folder import Folder, new_path
 from rmsprop_jax.train.loop import Evaluation, TrainState
+from rmsprop_jax.train.streamed import Streamed, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.train.watcher import Watcher
@@ -56,19 +56,19 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
     folder = Folder(path)
     folder.check(config)
     task = TASKS[config.learning.task]
-    data = task.load(config.learning.data_dir)
-    folder.check_data(data.about)
-    training = Training(config, dataclasses.replace(task, load=lambda _: data))
-    with folder.begun(config, data.about) if devices.is_writer() else nullcontext():
-        return _fitted(training, folder, [*said, *data.said], began)
+    with (
+        prepared(config, task, folder.check_data) as training,
+        folder.begun(config, training.about) if devices.is_writer() else nullcontext(),
+    ):
+        return _fitted(training, folder, said, began)
 
 
 def _fitted(
-    training: Training, folder: Folder, said: list[str], began: float
+    training: Training | Streamed, folder: Folder, said: list[str], began: float
 ) -> dict[str, Any]:
     running = training.config.running
     if devices.is_writer() and not running.quiet:
-        for line in [*said, _heading(training)]:
+        for line in [*said, *training.said, _heading(training)]:
             print(line, flush=True)
     with _watched(folder):
         state, evaluation, memory = run.Run(training, folder, began).fit()
@@ -137,15 +137,12 @@ def _resolved(config: Config) -> tuple[Config, list[str]]:
     return config, said
 
 
-def _heading(training: Training) -> str:
+def _heading(training: Training | Streamed) -> str:
     config, pace = training.config, training.pace
     learning, chosen = config.learning, config.optimizer
     name = chosen.recipe or chosen.dialect or ""
     optimizer = f"{chosen.optimizer} {name}".strip()
-    counts = ", ".join(
-        f"{len(next(iter(part.values()))):,} {name}"
-        for name, part in training.data.items()
-    )
+    counts = ", ".join(f"{count:,} {name}" for name, count in training.counts.items())
     parameters = sum(x.size for x in jax.tree.leaves(training.abstract.params))
     return (
         f"{learning.task} ({counts}) · {learning.model}, {parameters:,} parameters · "
@@ -155,7 +152,10 @@ def _heading(training: Training) -> str:
 
 
 def _result(
-    training: Training, state: TrainState, evaluation: Evaluation, memory: run.Memory
+    training: Training | Streamed,
+    state: TrainState,
+    evaluation: Evaluation,
+    memory: run.Memory,
 ) -> dict[str, Any]:
     config = training.config
     result = {
@@ -167,7 +167,7 @@ def _result(
         "epochs": training.pace.epochs,
         "steps": training.pace.total_steps,
         **{f"test/{name}": value for name, value in means(evaluation.totals).items()},
-        "tested": len(next(iter(training.data["test"].values()))),
+        "tested": training.counts["test"],
         "best": memory.best,
         "target_accuracy": config.learning.target_accuracy,
         "reached": memory.reached,
@@ -181,7 +181,9 @@ def _result(
     return result
 
 
-def _draw(training: Training, folder: Folder, evaluation: Evaluation) -> None:
+def _draw(
+    training: Training | Streamed, folder: Folder, evaluation: Evaluation
+) -> None:
     from rmsprop_jax.train import curves
     from rmsprop_jax.train.records import read
 

@@ -4,7 +4,7 @@ All that is random is drawn from (seed, step), and the data's order is handed in
 state after step t depends neither on the length of the chunks nor on interruptions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -14,11 +14,9 @@ import optax
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
 
-import rmsprop_jax as rj
-from rmsprop_jax.train.optimizers import Made, skipped
-from rmsprop_jax.train.tasks.task import Answers, Augment, Batch, Task
-
-Totals = Mapping[str, tuple[jax.Array, jax.Array]]
+from rmsprop_jax.train.optimizers import Made, diagnostics
+from rmsprop_jax.train.tasks.task import Answers, Augment, Batch, Measures, Task
+from rmsprop_jax.train.totals import Totals, plus, zero
 
 EVALUATION_BATCH = 500
 
@@ -127,17 +125,27 @@ class Loop:
             chosen = jax.lax.dynamic_slice(order, [first], [self.batch_size])
             chosen = _placed(chosen, _spread(shardings))
             batch = {name: x[chosen] for name, x in data.items()}
-            key = jax.random.fold_in(_keys(seed)[1], state.step)
-            # Left to itself, XLA would spread the parameters as the state is.
-            return _placed(self._step(state, batch, key), shardings)
+            return self.follow(state, batch, seed, shardings=shardings)
 
         return jax.lax.while_loop(lambda state: state.step < stop, step, state)
+
+    def follow(
+        self,
+        state: TrainState,
+        batch: Batch,
+        seed: jax.Array,
+        *,
+        shardings: TrainState | None = None,
+    ) -> TrainState:
+        """Train on one batch."""
+        key = jax.random.fold_in(_keys(seed)[1], state.step)
+        # Left to itself, XLA would spread the parameters as the state is.
+        return _placed(self._step(state, batch, key), shardings)
 
     def evaluate(
         self, state: TrainState, data: Batch, *, shardings: TrainState | None = None
     ) -> Evaluation:
         """Judge every example of `data`, by the averaged weights where there are."""
-        params, stats = state.average or (state.params, state.stats)
         count = next(iter(data.values())).shape[0]
         spread = _spread(shardings)
         devices = 1 if spread is None else spread.mesh.size
@@ -146,21 +154,28 @@ class Loop:
         def part(totals, first):
             at = _placed(first + jnp.arange(size), spread)
             batch = {name: x[jnp.minimum(at, count - 1)] for name, x in data.items()}
-            outputs, _ = self._outputs(params, stats, self.task.inputs(batch), None)
-            measures = self.task.measures(outputs, batch)
             counted = (at < count).astype(jnp.float32)
-            measures = {k: (v * counted, w * counted) for k, (v, w) in measures.items()}
-            return _plus(totals, measures), self.task.answers(outputs)
+            added, answers = self.judge(state, batch, counted)
+            return plus(totals, added), answers
 
-        none = jax.tree.map(jnp.zeros_like, state.epoch)
+        none = zero(state.epoch)
         totals, answers = jax.lax.scan(part, none, jnp.arange(0, count, size))
         answers = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], answers)
-        rule = self.optimizer(state.peak).rule
-        said = {} if rule is None else rj.metrics(state.opt_state, rule)
-        skips = skipped(state.opt_state)
-        if skips is not None:
-            said["skipped"] = skips
-        return Evaluation(totals, answers, said)
+        return Evaluation(totals, answers, self.diagnostics(state))
+
+    def judge(
+        self, state: TrainState, batch: Batch, counted: jax.Array
+    ) -> tuple[Measures, Answers]:
+        """Judge one batch, of which only those examples count that are 1, not 0."""
+        params, stats = state.average or (state.params, state.stats)
+        outputs, _ = self._outputs(params, stats, self.task.inputs(batch), None)
+        measures = self.task.measures(outputs, batch)
+        measures = {k: (v * counted, w * counted) for k, (v, w) in measures.items()}
+        return measures, self.task.answers(outputs)
+
+    def diagnostics(self, state: TrainState) -> dict[str, jax.Array]:
+        """What the optimizer says of itself."""
+        return diagnostics(self.optimizer(state.peak).rule, state.opt_state)
 
     def _step(self, state: TrainState, batch: Batch, key: jax.Array) -> TrainState:
         loss, measures, grads, stats = self._gradient(state, batch, key)
@@ -186,10 +201,8 @@ class Loop:
             average=self._average(state, params, stats),
             peak=state.peak,
             learning_rate=made.learning_rate(opt_state, state.step),
-            row=_plus(
-                _where(new_row | new_epoch, _zero(state.row), state.row), measures
-            ),
-            epoch=_plus(_where(new_epoch, _zero(state.epoch), state.epoch), measures),
+            row=plus(_where(new_row | new_epoch, zero(state.row), state.row), measures),
+            epoch=plus(_where(new_epoch, zero(state.epoch), state.epoch), measures),
             nonfinite=jnp.where(new_row | new_epoch, 0, state.nonfinite)
             + (~finite).astype(jnp.int32),
         )
@@ -221,7 +234,7 @@ class Loop:
             )
             share = 1 / self.accumulate
             grads = jax.tree.map(lambda a, b: a + share * b, grads, its_grads)
-            measures = _plus(measures, its_measures)
+            measures = plus(measures, its_measures)
             return (loss + share * its_loss, measures, grads, stats), None
 
         # Each part takes every k-th example, so that it lies on all the devices.
@@ -229,7 +242,7 @@ class Loop:
             name: x.reshape(-1, self.accumulate, *x.shape[1:]).swapaxes(0, 1)
             for name, x in batch.items()
         }
-        start = jnp.float32(0), _zero(state.row), _zero(state.params), state.stats
+        start = jnp.float32(0), zero(state.row), zero(state.params), state.stats
         keys = jax.random.split(key, self.accumulate)
         (loss, measures, grads, stats), _ = jax.lax.scan(add, start, (parts, keys))
         return loss, measures, grads, stats
@@ -279,17 +292,5 @@ def _placed(tree: Any, shardings: Any) -> Any:
     return jax.lax.with_sharding_constraint(tree, shardings)
 
 
-def _zero(tree: Any) -> Any:
-    return jax.tree.map(jnp.zeros_like, tree)
-
-
 def _where(condition: jax.Array, yes: Any, no: Any) -> Any:
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), yes, no)
-
-
-def _plus(totals: Totals, measures: Totals) -> Totals:
-    """Totals with what a batch adds: Σ value, Σ weight."""
-    return {
-        name: (value + measures[name][0].sum(), weight + measures[name][1].sum())
-        for name, (value, weight) in totals.items()
-    }

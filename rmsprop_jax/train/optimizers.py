@@ -117,6 +117,13 @@ def optimizer(config: Config, pace: Pace, learning_rate: Any) -> Made:
     )
 
 
+def diagnostics(rule: Any, state: Any) -> dict[str, jax.Array]:
+    """What the optimizer says of itself; the rule is that of `Made`."""
+    said = {} if rule is None else rj.metrics(state, rule)
+    count = skipped(state)
+    return said if count is None else said | {"skipped": count}
+
+
 def skipped(state: Any) -> jax.Array | None:
     """How many steps the optimizer has skipped, if it counts them."""
     for name in ("skipped", "total_notfinite"):

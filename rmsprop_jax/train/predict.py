@@ -21,9 +21,9 @@ class Predict:
     Any size and kind of image will do. What is drawn is cut out, scaled and centred as
     the run's data were made; an image of exactly the model's size is taken as it is.
     For a task of rows, text files: a line each, numbers apart by commas or blanks.
-    For a task of speech, recordings: WAV files. For a task of texts, sentences in
-    quotes, or files of them: .txt with one in each line, or .tsv, .csv or .jsonl with a
-    column text.
+    For a task of speech, recordings: WAV files; for librispeech FLAC and others too.
+    For a task of texts, sentences in quotes, or files of them: .txt with one in each
+    line, or .tsv, .csv or .jsonl with a column text.
     """
 
     run: tyro.conf.Positional[Path]

@@ -12,6 +12,9 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 import rmsprop_jax as rj
 from rmsprop_jax.train.loop import Loop, TrainState
 
+_SEED = jax.ShapeDtypeStruct((), jnp.uint32)
+_RATE = jax.ShapeDtypeStruct((), jnp.float32)
+
 
 class Programs(NamedTuple):
     """Compiled, or about to be: `init.result()` waits for it.
@@ -39,17 +42,11 @@ def programs(loop: Loop, data: Mapping[str, Any], mesh: Mesh, zero: bool) -> Pro
         zero: Whether the optimizer's state is spread over them.
     """
     everywhere = NamedSharding(mesh, PartitionSpec())
-    seed = jax.ShapeDtypeStruct((), jnp.uint32)
-    rate = jax.ShapeDtypeStruct((), jnp.float32)
     stop = jax.ShapeDtypeStruct((), jnp.int32)
     count = loop.steps_per_epoch * loop.batch_size
     order = _placed(jax.ShapeDtypeStruct((count,), jnp.int32), everywhere)
-    shapes = jax.eval_shape(loop.init, seed, rate)
-    shardings = jax.tree.map(lambda _: everywhere, shapes)
-    if zero:
-        spread = rj.state_sharding(everywhere, shapes.opt_state, zero_axis="data")
-        shardings = shardings._replace(opt_state=spread)
-    state = jax.tree.map(_placed, shapes, shardings)
+    state = abstract(loop, mesh, zero)
+    shardings = jax.tree.map(lambda x: x.sharding, state)
     data = {
         name: jax.tree.map(partial(_placed, sharding=everywhere), dict(part))
         for name, part in data.items()
@@ -74,8 +71,8 @@ def programs(loop: Loop, data: Mapping[str, Any], mesh: Mesh, zero: bool) -> Pro
     on_cpu = mesh.devices.flat[0].platform == "cpu"
     hurried = {"xla_backend_optimization_level": 1} if on_cpu else None
     out = Programs(
-        compiled(init, seed, rate, compiler_options=hurried),
-        compiled(advance, state, stop, order, data["train"], seed),
+        compiled(init, _SEED, _RATE, compiler_options=hurried),
+        compiled(advance, state, stop, order, data["train"], _SEED),
         {
             name: compiled(evaluate, state, part)
             for name, part in data.items()
@@ -85,6 +82,17 @@ def programs(loop: Loop, data: Mapping[str, Any], mesh: Mesh, zero: bool) -> Pro
     )
     pool.shutdown(wait=False)
     return out
+
+
+def abstract(loop: Loop, mesh: Mesh, zero: bool) -> TrainState:
+    """Shapes, dtypes and places of a state: see `programs`."""
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    shapes = jax.eval_shape(loop.init, _SEED, _RATE)
+    shardings = jax.tree.map(lambda _: everywhere, shapes)
+    if zero:
+        spread = rj.state_sharding(everywhere, shapes.opt_state, zero_axis="data")
+        shardings = shardings._replace(opt_state=spread)
+    return jax.tree.map(_placed, shapes, shardings)
 
 
 def _placed(x: Any, sharding: NamedSharding) -> jax.ShapeDtypeStruct:

@@ -17,6 +17,7 @@ from rmsprop_jax.train.loop import Evaluation, TrainState
 from rmsprop_jax.train.plateau import Plateau
 from rmsprop_jax.train.progress import Progress
 from rmsprop_jax.train.records import Records
+from rmsprop_jax.train.streamed import Streamed
 from rmsprop_jax.train.tensorboard import EventFile
 from rmsprop_jax.train.training import Training, means
 
@@ -56,7 +57,7 @@ class Memory:
 class Run:
     """One run, of which only one process writes the folder."""
 
-    def __init__(self, training: Training, folder: Folder, began: float):
+    def __init__(self, training: Training | Streamed, folder: Folder, began: float):
         """Nothing runs yet; `began` is the `time.perf_counter()` of its start."""
         self.training = training
         self.folder = folder

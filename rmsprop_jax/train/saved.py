@@ -15,9 +15,11 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import devices
 from rmsprop_jax.train.checkpoints import restored
+from rmsprop_jax.train.data.streaming import Source
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.loop import Evaluation, Loop, TrainState
 from rmsprop_jax.train.optimizers import Pace
+from rmsprop_jax.train.streamed import Judge
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.tasks.task import Task
 from rmsprop_jax.train.training import loop_of
@@ -65,9 +67,19 @@ class SavedRun:
         self.step, self._state = _restored(folder, checkpoint, self.task, abstract)
         self.average = self._state.average is not None
 
-    def judge(self, data: Arrays) -> Evaluation:
+    def test_data(self, data_dir: Path | None = None) -> Arrays | Source:
+        """Of the task, from that folder or from where the run had it."""
+        folder = data_dir or self.config.learning.data_dir
+        if self.task.stream is not None:
+            return self.task.stream(folder).test
+        return self.task.load(folder).test
+
+    def judge(self, data: Arrays | Source) -> Evaluation:
         """Judge every example, as the run did at the end of an epoch."""
-        return self._run(self._loop, data)
+        if isinstance(data, Mapping):
+            return self._run(self._loop, data)
+        judge = Judge(self._loop, self._mesh, self.config.learning.batch_size or 1, 0)
+        return judge(self._state, data)
 
     def outputs(self, data: Arrays) -> np.ndarray:
         """What the model gives for every example, the examples along the first axis."""

@@ -119,7 +119,12 @@ def loss_text(loss: float) -> str:
     return f"{loss:.1e}"
 
 
-_WORDS = (("loss", loss_text), ("error", percent), ("accuracy", percent))
+_WORDS = (
+    ("loss", loss_text),
+    ("error", percent),
+    ("word_error", percent),
+    ("accuracy", percent),
+)
 
 
 def measured(row: Row, prefix: str, called: str) -> list[str]:
@@ -133,7 +138,8 @@ def measured(row: Row, prefix: str, called: str) -> list[str]:
     words = []
     for name, word in _WORDS:
         if row.get(prefix + name) is not None:
-            words.append(f"{called}{name} {word(row[prefix + name])}")
+            value = word(row[prefix + name])
+            words.append(f"{called}{name.replace('_', ' ')} {value}")
     return words
 
 

@@ -24,6 +24,9 @@ class Training:
         config: The run, all defaults filled in.
         task: Its task.
         data: `"train"`, `"test"` and, if any are held out, `"validation"`.
+        counts: How many examples each has.
+        about: What they turned out to be: see `Dataset.about`.
+        said: What is to be said of that, a line each.
         pace: Its steps.
         mesh: Its devices.
         rule: The RMSProp it uses, `None` for other optimizers.
@@ -40,14 +43,10 @@ class Training:
         data = task.load(learning.data_dir)
         self.config, self.task = config, task.told(data.about)
         self.data = split(task, data, learning.validation)
-        count = len(next(iter(self.data["train"].values())))
-        batch_size = learning.batch_size or 0
-        if batch_size > count:
-            raise ValueError(
-                f"--batch-size {batch_size}: expected at most {count}, which is how "
-                "many examples there are to train on."
-            )
-        self.pace = Pace(count // batch_size, learning.epochs or 0, batch_size)
+        self.counts = {k: len(next(iter(x.values()))) for k, x in self.data.items()}
+        self.about, self.said = data.about, data.said
+        self.pace = pace_of(config, self.counts["train"])
+        batch_size = self.pace.batch_size
         self.mesh = devices.mesh(running, batch_size, config.optimizer.accumulate)
         made = optimizer(config, self.pace, config.optimizer.learning_rate)
         self.rule = made.rule
@@ -75,8 +74,8 @@ class Training:
         epoch = step // self.pace.steps_per_epoch
         if self._order[0] != (seed, epoch):
             count = self.pace.steps_per_epoch * self.pace.batch_size
-            total = len(next(iter(self.data["train"].values())))
-            order = np.random.default_rng([seed, epoch]).permutation(total)[:count]
+            rng = np.random.default_rng([seed, epoch])
+            order = rng.permutation(self.counts["train"])[:count]
             order = devices.everywhere(self.mesh, order.astype(np.int32))
             self._order = (seed, epoch), order
         return self._programs.advance.result()(
@@ -90,6 +89,21 @@ class Training:
     def evaluate(self, state: TrainState, part: str) -> Evaluation:
         """Judge every example of a part of the data."""
         return self._programs.evaluate[part].result()(state, self._placed[part])
+
+
+def pace_of(config: Config, count: int) -> Pace:
+    """The steps of a run on so many examples.
+
+    Raises:
+        ValueError: If they are fewer than a batch.
+    """
+    batch_size = config.learning.batch_size or 0
+    if batch_size > count:
+        raise ValueError(
+            f"--batch-size {batch_size}: expected at most {count}, which is how "
+            "many examples there are to train on."
+        )
+    return Pace(count // batch_size, config.learning.epochs or 0, batch_size)
 
 
 def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:

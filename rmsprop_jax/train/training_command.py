@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tyro
 
-from rmsprop_jax.train import cli
+from rmsprop_jax.train import cli, config_file
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.folder import Folder
@@ -37,7 +37,7 @@ def parse(arguments: list[str]) -> Config:
     """Options, on top of those of `--config FILE`, or of the run to be resumed."""
     arguments, file = _taken(arguments, "--config")
     if file is not None:
-        arguments = [*options.arguments(Path(file)), *arguments]
+        arguments = [*config_file.arguments(Path(file)), *arguments]
     config = _parsed(arguments, Config())
     folder = config.running.run and Folder(config.running.run)
     if config.running.resume and folder and folder.holds_a_run:

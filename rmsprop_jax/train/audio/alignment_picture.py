@@ -17,7 +17,7 @@ class Aligned(NamedTuple):
     Attributes:
         features: (frames, features), without padding.
         said: Symbols, as text.
-        said_at: The second at which each begins.
+        said_at: The second at which each begins, or `None` where nobody knows.
         heard: Likewise.
         heard_at: Likewise.
         confidence: How sure the model was.
@@ -25,14 +25,17 @@ class Aligned(NamedTuple):
 
     features: np.ndarray
     said: list[str]
-    said_at: np.ndarray
+    said_at: np.ndarray | None
     heard: list[str]
     heard_at: np.ndarray
     confidence: float
 
 
 def alignments(
-    examples: list[Aligned], seconds_a_frame: float, path: str | os.PathLike[str]
+    examples: list[Aligned],
+    seconds_a_frame: float,
+    path: str | os.PathLike[str],
+    called: str = "recordings",
 ) -> None:
     """Up to six recordings: half of them mistakes, the surest, if there are so many.
 
@@ -40,6 +43,7 @@ def alignments(
         examples: All of them.
         seconds_a_frame: Of the features.
         path: Where to.
+        called: What they are.
 
     Raises:
         ValueError: If there are none.
@@ -52,9 +56,9 @@ def alignments(
     right = [one for one in examples if one.said == one.heard]
     shown = wrong[: max(MOST // 2, MOST - len(right))]
     shown += right[: MOST - len(shown)]
-    title = f"No mistake in {len(examples)} recordings"
+    title = f"No mistake in {len(examples)} {called}"
     if wrong:
-        strings = f"{len(wrong)} of {len(examples)} recordings"
+        strings = f"{len(wrong)} of {len(examples)} {called}"
         title = f"A mistake or more in {strings} ({len(wrong) / len(examples):.1%})"
     height = _ABOVE + _ROW * len(shown) + _BELOW
     with picture(
@@ -62,7 +66,9 @@ def alignments(
         width=8,
         height=height,
         title=title.replace("%", " %"),
-        below="Above: what was said, where it begins. Below: what the model heard.",
+        below="Above: what was said"
+        + ("." if examples[0].said_at is None else ", where it begins.")
+        + " Below: what the model heard.",
     ) as figure:
         longest = seconds_a_frame * max(len(one.features) for one in shown)
         for row, one in enumerate(shown):
@@ -90,7 +96,11 @@ def _draw(axes: Any, one: Aligned, seconds_a_frame: float, longest: float) -> No
     axes.spines[:].set_visible(False)
     axes.tick_params(bottom=False, labelbottom=False)
     color = BLUE if one.said == one.heard else VERMILLION
-    sides = ((one.said, one.said_at, 1, INK), (one.heard, one.heard_at, 0, color))
+    sides = [(one.heard, one.heard_at, 0, color)]
+    if one.said_at is None:
+        axes.text(0, 1.08, "".join(one.said), color=INK, weight="bold")
+    else:
+        sides.append((one.said, one.said_at, 1, INK))
     for symbols, times, y, ink in sides:
         for symbol, second in zip(symbols, times, strict=True):
             axes.plot(

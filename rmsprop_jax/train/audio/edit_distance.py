@@ -1,5 +1,7 @@
 """The edit distance, exactly: how many mistakes a transcript has."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -50,3 +52,63 @@ def _distance(rows: jax.Array, columns: jax.Array) -> jax.Array:
         return jnp.where(symbol >= 0, j + jax.lax.cummin(c - j), d), None
 
     return jax.lax.scan(row, j, rows)[0][-1]
+
+
+def word_distance(said: jax.Array, spoken: jax.Array, space: int) -> jax.Array:
+    """The same in words, which are what is between spaces.
+
+    Words are compared by their letters, in the same scan: two are equal up to letters
+    i and j if these are equal, and both words begin here or were equal before.
+
+        e[i, j] = [sᵢ = tⱼ] · (e[i − 1, j − 1] or both begin a word)
+
+    Where both end, the words are equal, and there a row or column of Levenshtein's
+    table is; at other letters it stands still. For use inside `jit`.
+
+    Args:
+        said: (..., n), integers; what is negative is no letter, wherever it stands.
+        spoken: (..., m), likewise.
+        space: What is between words.
+
+    Returns:
+        (...), int32.
+
+    Example:
+        >>> said, spoken = jnp.array([[5, 0, 5, 6]]), jnp.array([[5, 0, 6, 5, 0, 7]])
+        >>> word_distance(said, spoken, space=0).tolist()
+        [2]
+    """
+    distance = partial(_word_distance, space)
+    return jnp.vectorize(distance, signature="(n),(m)->()")(spoken, said)
+
+
+def word_count(spoken: jax.Array, space: int) -> jax.Array:
+    """How many words a row has, int32: (..., n) → (...)."""
+    ends = jnp.vectorize(lambda row: _words(row, space)[2], signature="(n)->(n)")
+    return ends(spoken).sum(axis=-1, dtype=jnp.int32)
+
+
+def _words(row: jax.Array, space: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Letters without gaps, and of each whether it begins and ends a word."""
+    row = row[jnp.argsort(row < 0, stable=True)]
+    letter = (row >= 0) & (row != space)
+    begins = letter & ~jnp.pad(letter[:-1], (1, 0))
+    ends = letter & ~jnp.pad(letter[1:], (0, 1))
+    return row, begins, ends
+
+
+def _word_distance(space: int, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    columns, begins, ends = _words(columns, space)
+    j = jnp.cumsum(jnp.pad(ends, (1, 0)), dtype=jnp.int32)
+
+    def row(carry, now):
+        d, equal = carry
+        symbol, begin, end = now
+        before = jnp.pad(equal[:-1], (1, 0))
+        equal = (columns == symbol) & jnp.where(begin, begins, before)
+        replaced = d[:-1] + (~(equal & ends)).astype(jnp.int32)
+        c = jnp.minimum(d + 1, jnp.concatenate([d[:1] + 1, replaced]))
+        return (jnp.where(end, j + jax.lax.cummin(c - j), d), equal), None
+
+    start = j, jnp.zeros_like(ends)
+    return jax.lax.scan(row, start, _words(rows, space))[0][0][-1]

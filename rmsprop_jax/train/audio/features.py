@@ -8,58 +8,83 @@ frame = (y − mean(y)) / √(variance(y) + 10⁻²),    of each band over the t
 
 from collections.abc import Sequence as Listed
 from functools import cache
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-RATE = 8000
-WINDOW = 200
-HOP = 80
-BANDS = 40
-_FFT = 256
+
+class Filterbank(NamedTuple):
+    """What sound is cut into.
+
+    Attributes:
+        rate: Samples a second.
+        window: Samples of a frame.
+        hop: Samples from one frame to the next.
+        bands: How many.
+        fft: Samples that are transformed, the window's and zeros.
+        lowest: Where the first band begins, in Hz.
+        highest: Where the last one ends.
+    """
+
+    rate: int
+    window: int
+    hop: int
+    bands: int
+    fft: int
+    lowest: float
+    highest: float
+
+
+# Windows of 25 ms each 10 ms: of a telephone's sound, and of all that speech is.
+NARROW = Filterbank(8000, 200, 80, 40, 256, 60.0, 4000.0)
+WIDE = Filterbank(16_000, 400, 160, 80, 1024, 60.0, 8000.0)
+RATE, WINDOW, HOP, BANDS = NARROW[:4]
 _EMPHASIS = 0.97
 # Silence: about ten times the rounding of 16 bits.
 _FLOOR = 1e-6
 # Where nothing happens, it stays quiet.
 _LEAST_VARIANCE = 1e-2
-_LOWEST, _HIGHEST = 60.0, 4000.0
 # So many recordings are transformed at once.
 _TOGETHER = 128
 
 
-def frames_of(samples: int) -> int:
+def frames_of(samples: int, bank: Filterbank = NARROW) -> int:
     """How many frames so many samples have: whole windows, and at least one.
 
     Example:
         >>> frames_of(100), frames_of(200), frames_of(280)
         (1, 1, 2)
     """
-    return 1 + max(0, samples - WINDOW) // HOP
+    return 1 + max(0, samples - bank.window) // bank.hop
 
 
-def log_mel(waves: jax.Array, samples: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The features of a batch, (batch, frames, 40), and how many frames are true.
+def log_mel(
+    waves: jax.Array, samples: jax.Array, bank: Filterbank = NARROW
+) -> tuple[jax.Array, jax.Array]:
+    """The features of a batch, (batch, frames, bands), and how many frames are true.
 
     Frames past the end are 0. For use inside `jit`.
 
     Args:
-        waves: (batch, samples), float32 in [-1, 1], of 8 kHz; 0 past the end.
+        waves: (batch, samples), float32 in [-1, 1], of the bank's rate; 0 past the end.
         samples: (batch,), int32: how many are true.
+        bank: Rate, windows and bands.
     """
     most = waves.shape[1]
-    count = frames_of(most)
+    count = frames_of(most, bank)
     before = jnp.pad(waves[:, :-1], ((0, 0), (1, 0)))
     emphasised = waves - _EMPHASIS * before
     # The last true sample has an echo in the one after it.
     true = jnp.arange(most, dtype=jnp.int32)[None, :] < samples[:, None]
     emphasised = jnp.where(true, emphasised, 0.0)
-    emphasised = jnp.pad(emphasised, ((0, 0), (0, max(0, WINDOW - most))))
-    places = HOP * np.arange(count)[:, None] + np.arange(WINDOW)[None, :]
-    windows = emphasised[:, places] * jnp.asarray(_hann()).reshape(1, 1, -1)
-    power = jnp.square(jnp.abs(jnp.fft.rfft(windows, _FFT)))
-    heard = jnp.log(_FLOOR + power @ jnp.asarray(mel_filters().T))
-    length = 1 + jnp.maximum(0, samples - WINDOW) // HOP
+    emphasised = jnp.pad(emphasised, ((0, 0), (0, max(0, bank.window - most))))
+    places = bank.hop * np.arange(count)[:, None] + np.arange(bank.window)[None, :]
+    windows = emphasised[:, places] * jnp.asarray(_hann(bank.window)).reshape(1, 1, -1)
+    power = jnp.square(jnp.abs(jnp.fft.rfft(windows, bank.fft)))
+    heard = jnp.log(_FLOOR + power @ jnp.asarray(mel_filters(bank).T))
+    length = 1 + jnp.maximum(0, samples - bank.window) // bank.hop
     return _normalised(heard, length), length
 
 
@@ -102,20 +127,20 @@ def of_recordings(waves: Listed[np.ndarray], count: int) -> tuple[np.ndarray, ..
 
 
 @cache
-def mel_filters() -> np.ndarray:
-    """Triangles of height 1, (40 bands, 129 frequencies), float32."""
-    lowest, highest = (2595 * np.log10(1 + f / 700) for f in (_LOWEST, _HIGHEST))
-    corners = 700 * (10 ** (np.linspace(lowest, highest, BANDS + 2) / 2595) - 1)
-    frequencies = np.fft.rfftfreq(_FFT, 1 / RATE)[None, :]
-    left, top, right = (corners[i : BANDS + i, None] for i in range(3))
+def mel_filters(bank: Filterbank = NARROW) -> np.ndarray:
+    """Triangles of height 1, (bands, frequencies), float32."""
+    first, last = (2595 * np.log10(1 + f / 700) for f in (bank.lowest, bank.highest))
+    corners = 700 * (10 ** (np.linspace(first, last, bank.bands + 2) / 2595) - 1)
+    frequencies = np.fft.rfftfreq(bank.fft, 1 / bank.rate)[None, :]
+    left, top, right = (corners[i : bank.bands + i, None] for i in range(3))
     rising = (frequencies - left) / (top - left)
     falling = (right - frequencies) / (right - top)
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 @cache
-def _hann() -> np.ndarray:
-    phase = 2 * np.pi * np.arange(WINDOW) / WINDOW
+def _hann(window: int) -> np.ndarray:
+    phase = 2 * np.pi * np.arange(window) / window
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 

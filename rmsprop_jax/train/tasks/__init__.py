@@ -1,6 +1,6 @@
 """The tasks, by name. A module for each kind of data; what they share is in `task`."""
 
-from rmsprop_jax.train.tasks import images, rows, spoken, strings, text
+from rmsprop_jax.train.tasks import images, librispeech, rows, spoken, strings, text
 
-_OF_ALL = (images.TASKS, rows.TASKS, spoken.TASKS, strings.TASKS, text.TASKS)
-TASKS = {task.name: task for tasks in _OF_ALL for task in tasks}
+_KINDS = (images, rows, spoken, strings, librispeech, text)
+TASKS = {task.name: task for kind in _KINDS for task in kind.TASKS}

@@ -14,6 +14,7 @@ import numpy as np
 
 from rmsprop_jax.train.config import Learning
 from rmsprop_jax.train.data.dataset import Arrays, Dataset
+from rmsprop_jax.train.data.streaming import Streams
 
 Batch = Mapping[str, jax.Array]
 Measures = Mapping[str, tuple[jax.Array, jax.Array]]
@@ -64,6 +65,9 @@ class Task:
         symbols: How many there are, if an example is a sequence of symbols.
         typed: What is typed in place of a file → examples and their names, or `None`.
         tell: The task, and what its data are about → the task as it is for such data.
+        stream: Folder or `None` → data that a run reads from disk, batch by batch;
+            `load` is for sweeps and comparisons then, `draw` is given the source of
+            the test data, and answers of examples that differ in length end in −1.
     """
 
     name: str
@@ -80,7 +84,7 @@ class Task:
     answers: Callable[[Any], Answers]
     examples: Callable[[Path, Reading], tuple[Arrays, list[str]]]
     said: Callable[[np.ndarray], dict[str, Any]]
-    draw: Callable[[Path, Mapping[str, np.ndarray], np.ndarray, np.ndarray], None]
+    draw: Callable[[Path, Any, np.ndarray, np.ndarray], None]
     augmented: Callable[[Learning], Augment | None] = lambda _: None
     idle: tuple[str, ...] = ()
     unit: str = "examples"
@@ -89,6 +93,7 @@ class Task:
     symbols: int | None = None
     typed: Callable[[str], tuple[Arrays, list[str]]] | None = None
     tell: Callable[["Task", Mapping[str, Any]], "Task"] = lambda task, _: task
+    stream: Callable[[Path | None], Streams] | None = None
 
     def told(self, about: Mapping[str, Any]) -> "Task":
         """The task as it is for data that turned out to be so: see `Dataset.about`."""
