@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rmsprop_jax.train import Config, Interrupted, train
+from rmsprop_jax.train import Config, Interrupted, config_file, train
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train.checkpoints import Checkpoints
 from rmsprop_jax.train.folder import Folder
@@ -36,7 +36,7 @@ def elsewhere(config: Config, path: Path, devices: int) -> dict[str, Any]:
         subprocess.CalledProcessError: If it fails.
     """
     told = path.with_suffix(".json")
-    options.save(options.replace(config, run=None, devices=None), told)
+    config_file.save(options.replace(config, run=None, devices=None), told)
     virtual = f"--xla_force_host_platform_device_count={devices}"
     command = [sys.executable, "-m", "rmsprop_jax.train"]
     subprocess.run(

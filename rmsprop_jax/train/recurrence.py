@@ -169,7 +169,7 @@ def _lstm(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
 
 def _tanh_or_sigmoid(width: int) -> tuple[np.ndarray, np.ndarray]:
     """Scale and offset for i, f, g and o: tanh for g, σ for the others."""
-    scale = np.repeat(np.float32([0.5, 0.5, 1.0, 0.5]), width)[None, :]
+    scale = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), width)[None, :]
     return scale, 1 - scale
 
 
