@@ -38,7 +38,11 @@ def test_the_table_has_means_with_their_standard_error():
 
 
 def test_the_page_says_what_the_table_has():
-    assert hearing_digits.single_digits(ROWS) == "99.00 ± 1.00 % of 300, 2 seeds"
+    gru = row(0, 0.9) | {"model": "gru"}
+    lines = hearing_digits.heard([*ROWS, gru]).splitlines()
+    assert "| `spoken-digits` | 300 | 99.00 ± 1.00 | — | 2 |" in lines
+    assert "| `digit-strings` | 300 | 90.0 | 2.0 | 1 |" in lines
+    assert hearing_digits.voices(ROWS) == "62 % (60 to 65)"
 
 
 @pytest.mark.slow
@@ -83,6 +87,15 @@ def test_the_smallest_comparison_of_optimizers_is_recorded(tmp_path, capsys):
     assert "| torch |" in capsys.readouterr().out
 
 
+def test_the_page_has_the_optimizers_by_their_names():
+    lines = hearing_digits.rivals([rival("torch", 0.991), rival("sgd", 0.9)])
+    assert lines.splitlines()[2:] == [
+        "| RMSProp, `torch` | 0.001 | 99.10 ± 0.12 | 0.050 ± 0.001 |",
+        "| SGD | 0.001 | 90.00 ± 0.12 | 0.050 ± 0.001 |",
+    ]
+    assert set(speech_optimizers.OPTIMIZERS) == set(hearing_digits.RIVALS)
+
+
 def side(name, rate, **more):
     return {
         "date": "2026-01-02",
@@ -108,6 +121,17 @@ def test_steps_are_compared_with_the_fastest_of_the_others():
     assert "NOT A QUIET" not in "\n".join(lines)
     busy = [*rows, side("torch", 25.0, others_cores=0.5)]
     assert "NOT A QUIET" in "\n".join(lstm_table.table(busy))
+
+
+def test_the_page_has_the_steps_of_the_latest_quiet_run():
+    peers = {"torch": 25.0, "keras-jax": 20.0, "keras-tensorflow": 10.0}
+    run = [side(name, rate) for name, rate in {"trainer": 50.0, **peers}.items()]
+    run = [row | {"question": "?"} for row in run]
+    later = [row | {"date": "2026-02-02", "others_cores": 0.5} for row in run]
+    assert hearing_digits.steps([*run, *later]) == (
+        "makes 50 steps a second, the same 25 in PyTorch, 20 in Keras 3 on JAX, 10 in "
+        "Keras 3 on TensorFlow: 2.00 times the fastest of these"
+    )
 
 
 def test_models_that_differ_are_noticed():
