@@ -1,5 +1,6 @@
 """LibriSpeech's layout: what is found in it, and what is refused."""
 
+import hashlib
 import shutil
 
 import numpy as np
@@ -45,6 +46,39 @@ def test_parts_below_the_folder_or_its_librispeech_are_learned_from_and_tested(m
 def test_the_environment_names_the_folder_where_nothing_else_does(made, monkeypatch):
     monkeypatch.setenv("RMSPROP_JAX_DATA", str(made))
     assert librispeech.load() == librispeech.load(made)
+
+
+def test_what_is_learned_from_is_not_tested(made, tmp_path):
+    shutil.copytree(made / "LibriSpeech", tmp_path / "a")
+    shutil.copytree(tmp_path / "a/test-clean/237", tmp_path / "a/train-clean-100/237")
+    with pytest.raises(
+        ValueError, match=r"utterances are in train.* and in test-clean"
+    ):
+        librispeech.load(tmp_path / "a")
+
+
+def test_a_folder_without_speech_is_no_speaker(part):
+    before = librispeech.load(part)
+    for name in ("0", "500", "notes"):
+        (part / name).mkdir()
+    assert librispeech.load(part) == before
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(part):
+    before = librispeech.load(part)
+    path = part / "14/1000/14-1000.trans.txt"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert librispeech.load(part) == before
+
+
+def test_another_sound_is_another_corpus(part):
+    train = librispeech.load(part).train
+    before = librispeech.digest(train)
+    sound, rate = soundfile.read(train[0].path)
+    soundfile.write(train[0].path, sound[::-1], rate)
+    after = librispeech.load(part).train
+    assert [one.samples for one in after] == [one.samples for one in train]
+    assert librispeech.digest(after) != before
 
 
 def test_without_test_clean_another_part_is_for_testing(made, tmp_path):
@@ -98,6 +132,9 @@ def spoil(part, how):
     if how == "broken text":
         lines.write_bytes(f"{first}\n14-1000-0001 A".encode() + b"\xff\n")
         return path, "its transcript has '\ufffd'"
+    if how == "two transcripts":
+        lines.write_text(f"{lines.read_text()}\n14-1000-0001 ANOTHER\n")
+        return path, "it has 2 transcripts"
     if how == "transcript without sound":
         path.unlink()
         return path, "there is a transcript and no such file"
@@ -111,7 +148,7 @@ def spoil(part, how):
         header = bytearray(path.read_bytes())
         header[21:26] = bytes([header[21] & 0xF0, 0, 0, 0, 0])
         path.write_bytes(header)
-        return path, "no samples"
+        return path, "its header does not say how many samples"
     path.write_bytes(b"" if how == "empty file" else b"RIFF" + bytes(80))
     return path, "no FLAC file, it begins with"
 
@@ -122,6 +159,7 @@ SPOILT = [
     "empty transcript",
     "other letters",
     "broken text",
+    "two transcripts",
     "transcript without sound",
     "odd rate",
     "stereo",
@@ -183,9 +221,10 @@ def test_one_speaker_alone_is_refused(tmp_path):
 def test_the_header_says_what_a_decoder_finds(part):
     path = next(part.rglob("*.flac"))
     sound, rate = soundfile.read(path)
-    assert flac.header(path) == (rate, 1, len(sound))
+    md5 = hashlib.md5((sound * 2**15).astype("<i2").tobytes()).hexdigest()
+    assert flac.header(path) == (rate, 1, len(sound), md5)
     soundfile.write(path, np.zeros((4097, 2)), 192_000, subtype="PCM_24")
-    assert flac.header(path) == (192_000, 2, 4097)
+    assert flac.header(path)[:3] == (192_000, 2, 4097)
 
 
 @pytest.mark.parametrize("left", [0.5, 0.95])
@@ -231,7 +270,7 @@ def test_utterances_are_padded_with_silence_and_no_letters(made):
 
 def test_a_bucket_has_room_for_the_letters_of_shorter_ones():
     def one(samples, text):
-        return librispeech.Utterance("", "", samples, text)
+        return librispeech.Utterance("", "", samples, text, "")
 
     spoken = [one(1000, "LONG AND FAST"), one(2000, "SLOW"), one(3000, "S")]
     found, _ = utterances.bucketed(spoken, spoken[:1])

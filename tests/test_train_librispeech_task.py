@@ -119,6 +119,12 @@ def test_a_corpus_that_changed_is_known_before_anything_compiles(folder, tmp_pat
         pass
 
 
+def test_silence_is_refused(tmp_path):
+    soundfile.write(tmp_path / "a.flac", np.zeros(16_000), 16_000)
+    with pytest.raises(ValueError, match=r"a\.flac: expected speech, something above"):
+        TASK.examples(tmp_path / "a.flac", Reading())
+
+
 @pytest.mark.parametrize("rate", [16_000, 44_100, 8000])
 def test_a_file_is_heard_as_the_data_are_whatever_its_rate_and_channels(tmp_path, rate):
     path = tmp_path / "a.wav"

@@ -11,7 +11,7 @@ from flax import nnx
 
 from rmsprop_jax.train import recurrent
 from rmsprop_jax.train.models import build
-from rmsprop_jax.train.recurrence import GRU, LSTM
+from rmsprop_jax.train.recurrence import GRU, LSTM, recur
 from rmsprop_jax.train.recurrent import Layer, Sequence, stacked
 
 WIDTH, FEATURES, COUNT = 6, 5, 9
@@ -197,6 +197,26 @@ def test_dropout_is_of_training_and_of_its_key():
 def test_what_a_model_cannot_do_is_refused(name, shape, each_frame, words):
     with pytest.raises(ValueError, match=words):
         build(name, shape, 4, each_frame=each_frame, rngs=nnx.Rngs(0))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_in_bfloat16_are_those_in_float32_but_for_rounding(name):
+    x, weights = noise(COUNT, 3, FEATURES), noise(COUNT, 3, WIDTH, seed=1)
+    true = (np.arange(COUNT)[:, None] < LENGTH).astype(np.float32)[..., None]
+    own = layer(name, backwards=True)
+
+    def gradients(dtype):
+        def loss(x, into, again, bias):
+            way = own.way._replace(dtype=jnp.dtype(dtype))
+            return (recur(way, x, true, into, again, bias) * weights).sum()
+
+        parameters = (own.into[...], own.again[...], own.bias[...])
+        return jax.grad(loss, argnums=(0, 1, 2, 3))(jnp.asarray(x), *parameters)
+
+    for wide, narrow in zip(gradients("float32"), gradients("bfloat16"), strict=True):
+        assert narrow.dtype == jnp.float32
+        apart = np.linalg.norm(narrow - wide) / np.linalg.norm(wide)
+        assert 0 < apart < 0.02
 
 
 @pytest.mark.parametrize("name", CELLS)

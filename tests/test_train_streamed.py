@@ -1,6 +1,7 @@
 """A training whose examples are read batch by batch, on rows of three lengths."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import stream_made
@@ -133,6 +134,23 @@ def test_two_devices_compute_what_one_does(one, options):
         means(x.evaluate(trained(x, [6]), "test").totals) for x in (one, two)
     )
     assert first == pytest.approx(second, rel=1e-4)
+
+
+def test_what_was_interrupted_goes_on_with_the_same_batches(one, monkeypatch):
+    whole = trained(one, [6])
+    again, follow = trained(one, [2]), one._follow
+
+    def stops(state, batch, seed):
+        if int(state.step) == 3:
+            raise KeyboardInterrupt
+        return follow(state, batch, seed)
+
+    monkeypatch.setattr(one, "_follow", stops)
+    kept = jax.tree.map(jnp.copy, again)
+    with pytest.raises(KeyboardInterrupt):
+        one.advance(again, 2, 6)
+    monkeypatch.setattr(one, "_follow", follow)
+    assert far(one.advance(kept, 2, 6).params, whole.params) == 0
 
 
 def test_what_cannot_be_read_is_named_and_nothing_is_left_open():

@@ -117,10 +117,10 @@ def test_a_text_that_is_too_long_is_cut_at_its_end_and_that_is_said(
     assert found.train["symbols"].shape == (2, most)
     assert found.test["symbols"].shape == (1, 1 if kind == "words" else 3)
     assert sorted(found.train["length"].tolist()) == [1 if kind == "words" else 3, most]
-    assert found.said[-1] == (
+    assert (
         f"text-sentiment: 1 of 3 texts have more than {most:,} {kind}, and are cut "
         "there."
-    )
+    ) in found.said
 
 
 @pytest.mark.parametrize("model", ["lstm", "gru"])

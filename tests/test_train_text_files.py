@@ -2,11 +2,16 @@
 
 import json
 import re
+from functools import partial
 
+import numpy as np
 import pytest
 from sentences_made import write
 
 from rmsprop_jax.train.data import labelled, texts
+from rmsprop_jax.train.data.dataset import LEARNED
+from rmsprop_jax.train.text import symbols
+from rmsprop_jax.train.text.symbols import UNKNOWN
 
 ROWS = [("so good", "yes"), ("so bad", "no"), ('he said "so", twice', "no")]
 
@@ -136,6 +141,46 @@ def test_a_label_of_the_test_that_was_not_learned_is_refused(tmp_path):
 def test_a_single_label_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"two labels or more, all texts have 'no'"):
         texts.load("words", write(tmp_path / "a.tsv", ROWS[1:]))
+
+
+def test_a_run_is_judged_by_what_it_has_not_learned(tmp_path):
+    rows = [(f"word{i} so", label) for i in range(10) for label in ("no", "yes")]
+    own = write(tmp_path / "a.tsv", rows)
+    data = texts.load("words", own)
+    judge = partial(texts.to_test, symbols.of(data.about), data.about)
+    for name, found in judge(own).test.items():
+        np.testing.assert_array_equal(found, data.test[name])
+    assert len(data.test["label"]) == 4
+    # Of another file all, of a folder what is to test by, and nothing else is needed.
+    other = judge(write(tmp_path / "b.tsv", rows[:5]))
+    assert len(other.test["label"]) == 5
+    assert other.about[LEARNED] != data.about[LEARNED]
+    (tmp_path / "c").mkdir()
+    write(tmp_path / "c/test.tsv", rows[:3])
+    assert len(judge(tmp_path / "c").test["label"]) == 3
+    with pytest.raises(ValueError, match="expected a folder with train"):
+        texts.load("words", tmp_path / "c")
+
+
+def test_a_file_to_test_by_is_found_beside_the_one_that_is_named(tmp_path):
+    train = write(tmp_path / "train.tsv", ROWS)
+    write(tmp_path / "test.tsv", ROWS[:1])
+    assert len(texts.load("words", train).test["label"]) == 1
+
+
+def test_texts_that_are_learned_and_tested_are_counted(tmp_path):
+    write(tmp_path / "train.tsv", ROWS)
+    write(tmp_path / "test.tsv", [*ROWS[:2], ("another one", "yes")])
+    said = texts.load("words", tmp_path).said
+    assert any("2 of the test texts are learned from too" in line for line in said)
+
+
+def test_held_out_texts_are_read_as_those_of_a_stranger():
+    learned = {"symbols": np.array([[2, 3, 0]], np.uint16)}
+    held_out = {"symbols": np.array([[3, 4, 0]], np.uint16), "label": np.array([1])}
+    found = texts.unseen(learned, held_out)
+    assert found["symbols"].tolist() == [[3, UNKNOWN, 0]]
+    assert found["label"] is held_out["label"]
 
 
 def test_two_files_of_one_part_are_refused(tmp_path):

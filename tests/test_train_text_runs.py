@@ -1,6 +1,7 @@
 """Runs of the task of texts: what they keep, answer, refuse, and go on from."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -118,6 +119,8 @@ def test_what_is_no_sentence_and_no_file_of_them_is_refused(run, tmp_path, capsy
     given = {
         " ": "expected a text or a file, it is empty",
         "missing.csv": "missing.csv: there is no such file",
+        "my texts.TXT": "my texts.TXT: there is no such file",
+        tmp_path: "expected a .txt file",
         tmp_path / "a.pdf": "expected a .txt file",
         tmp_path / "a.txt": "expected a text in each line, it is empty",
         tmp_path / "a.csv": "text once each among them; found ['sentence']",
@@ -127,6 +130,24 @@ def test_what_is_no_sentence_and_no_file_of_them_is_refused(run, tmp_path, capsy
     assert len(wrong.splitlines()) == len(given)
     for line, words in zip(wrong.splitlines(), given.values(), strict=True):
         assert words in line
+
+
+def test_a_run_is_not_judged_by_what_it_may_have_learned(tmp_path, capsys, monkeypatch):
+    rows = [(f"the film was good {i}", "positive") for i in range(9)]
+    rows += [(f"the film was bad {i}", "negative") for i in range(9)]
+    own = write(tmp_path / "a.tsv", rows)
+    few = [*FAST, "--epochs", "1", "--batch-size", "4", "--quiet", "--no-pictures"]
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *few, "--data-dir", str(own), "--run", "b"]) == 0
+    assert asked(capsys, "evaluate", "b")[0] == 0
+    write(tmp_path / "a.tsv", rows[1:-1])
+    status, _, wrong = asked(capsys, "evaluate", "b")
+    assert status == 2
+    assert "they changed since the run learned from them" in wrong
+    given = ["--data-dir", write(tmp_path / "c.tsv", rows[:5]), "--json"]
+    status, lines, wrong = asked(capsys, "evaluate", "b", *given)
+    assert (status, json.loads(lines[0])["tested"]) == (0, 5)
+    assert "5 texts of" in wrong
 
 
 def test_evaluate_reads_other_data_by_the_vocabulary_of_the_run(
@@ -163,10 +184,8 @@ def test_a_run_does_not_go_on_with_other_data(run, data, tmp_path, capsys):
     before = {p: p.read_bytes() for p in folder.rglob("*.json*")}
     status, _, wrong = asked(capsys, *resumed, other)
     assert status == 2
-    words = (
-        r"its data are not those that it began with. What differs: labels (2 there, "
-    )
-    assert words + "3), sha256 of train (" in wrong
+    words = r"its data are not those that it began with. What differs: labels \(2: "
+    assert re.search(words + r"\w{8} there, 3: \w{8}\), sha256 of train \(", wrong)
     assert "choose another --run" in wrong
     assert before == {p: p.read_bytes() for p in folder.rglob("*.json*")}
 

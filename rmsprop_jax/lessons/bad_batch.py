@@ -21,7 +21,7 @@ class Course(NamedTuple):
 
     Attributes:
         losses: Loss of the batch.
-        norms: Length of the gradient, before anything is done to it.
+        norms: Length of the gradient, after the accident and before it is clipped.
         rates: The median of α/√ν; NaN where nothing divides by √ν.
     """
 

@@ -115,10 +115,7 @@ class Table:
                 f"in {', '.join(self._not_finite())}. Try smaller learning "
                 "rates."
             )
-        farthest = max(p.steps or 0 for p in sound)
-        sound = [p for p in sound if (p.steps or 0) == farthest]
-        sign = 1 if self.mode == "min" else -1
-        return min(sound, key=lambda p: sign * p.value)
+        return ranked(sound, self.mode)[0]
 
     def _not_finite(self) -> list[str]:
         """The metrics that are not finite in some trial."""

@@ -1,6 +1,7 @@
 """`rmsprop-jax evaluate`: a saved run, judged on every test example."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ def main(arguments: Sequence[str]) -> int:
     from rmsprop_jax.train.training import means
 
     saved = SavedRun(asked.run, asked.checkpoint, asked.devices)
-    test: Any = saved.test_data(asked.data_dir)
+    data = saved.data(asked.data_dir)
+    for line in data.said:
+        print(line, file=sys.stderr)
+    test: Any = data.test
     evaluation = saved.judge(test)
     answers, confidence = (np.asarray(x) for x in evaluation.answers)
     result: dict[str, Any] = {
@@ -60,6 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         result["classes"] = _by_class(test["label"], answers, classes)
     print(json.dumps(result) if asked.json else _text(result, saved, asked.checkpoint))
     if asked.pictures is not None:
+        asked.pictures.mkdir(parents=True, exist_ok=True)
         saved.task.draw(asked.pictures, test, answers, confidence)
     return 0
 

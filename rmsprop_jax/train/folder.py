@@ -1,6 +1,7 @@
 """The folder of a run: what lies where, and whether it may be written to."""
 
 import dataclasses
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ class Folder:
             return
         saved = self.about()
         differing = [
-            f"{name} ({_counted(saved.get(name))} there, {_counted(about.get(name))})"
+            f"{name} ({_in_short(saved.get(name))} there, {_in_short(about.get(name))})"
             for name in sorted(saved.keys() | about.keys())
             if saved.get(name) != about.get(name)
         ]
@@ -145,9 +146,12 @@ class Folder:
         write_text(self.result, json.dumps(result, indent=2) + "\n")
 
 
-def _counted(value: Any) -> str:
-    """A list by its length, and the beginning of anything else."""
-    return f"{len(value):,}" if isinstance(value, list) else f"{value!s:.8}"
+def _in_short(value: Any) -> str:
+    """A list by its length and its own digest, and the beginning of anything else."""
+    if not isinstance(value, list):
+        return f"{value!s:.8}"
+    digest = hashlib.sha256(json.dumps(value).encode()).hexdigest()
+    return f"{len(value):,}: {digest:.8}"
 
 
 def new_path(config: Config) -> Path:

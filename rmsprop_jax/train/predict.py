@@ -61,10 +61,10 @@ def main(arguments: Sequence[str]) -> int:
     parts = [part[0] for part in found if not isinstance(part, Exception)]
     outputs = iter(_outputs(saved, parts))
     for given, part in zip(asked.files, found, strict=True):
-        if isinstance(part, Exception):
-            _refuse(given, part, asked.json)
-            continue
         kind = "text" if _is_typed(given, saved.task) else "file"
+        if isinstance(part, Exception):
+            _refuse(kind, given, part, asked.json)
+            continue
         for name in part[1]:
             print(_line({kind: name}, answer(next(outputs)), asked.json))
     return 1 if len(parts) < len(found) else 0
@@ -113,7 +113,7 @@ def _examples(given: str, task: Any, reading: Any) -> Any:
 
 def _is_typed(given: str, task: Any) -> bool:
     """Whether it is no file, for a task that takes what is typed as well."""
-    return task.typed is not None and not os.path.isfile(given)
+    return task.typed is not None and not os.path.exists(given)
 
 
 def _line(named: dict[str, str], answer: dict[str, Any], as_json: bool) -> str:
@@ -135,8 +135,8 @@ def _percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
 
 
-def _refuse(given: str, error: Exception, as_json: bool) -> None:
+def _refuse(kind: str, given: str, error: Exception, as_json: bool) -> None:
     text = str(error) if str(Path(given)) in str(error) else f"{given}: {error}"
     if as_json:
-        print(json.dumps({"file": given, "error": text}))
+        print(json.dumps({kind: given, "error": text}))
     print(f"rmsprop-jax predict: {text}", file=sys.stderr)

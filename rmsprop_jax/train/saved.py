@@ -15,7 +15,8 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import devices
 from rmsprop_jax.train.checkpoints import restored
-from rmsprop_jax.train.data.streaming import Source
+from rmsprop_jax.train.data.dataset import LEARNED, Dataset
+from rmsprop_jax.train.data.streaming import Source, Streams
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.loop import Evaluation, Loop, TrainState
 from rmsprop_jax.train.optimizers import Pace
@@ -50,7 +51,8 @@ class SavedRun:
         """
         folder = Folder(path)
         self.config = folder.saved_config()
-        self.task = TASKS[self.config.learning.task].told(folder.about())
+        self._about = folder.about()
+        self.task = TASKS[self.config.learning.task].told(self._about)
         running = options.replace(self.config, devices=count).running
         # No batch is spread, and none divides by any number of devices.
         self._mesh = devices.mesh(running, batch_size=0)
@@ -67,12 +69,23 @@ class SavedRun:
         self.step, self._state = _restored(folder, checkpoint, self.task, abstract)
         self.average = self._state.average is not None
 
-    def test_data(self, data_dir: Path | None = None) -> Arrays | Source:
-        """Of the task, from that folder or from where the run had it."""
-        folder = data_dir or self.config.learning.data_dir
-        if self.task.stream is not None:
-            return self.task.stream(folder).test
-        return self.task.load(folder).test
+    def data(self, data_dir: Path | None = None) -> Dataset | Streams:
+        """Of the task, from that folder or from where the run had it.
+
+        Raises:
+            ValueError: If they are there, and not what the run learned from: what is
+                to test by now may have been learned.
+        """
+        own = self.config.learning.data_dir
+        data = (self.task.stream or self.task.load)(data_dir or own)
+        learned, found = (about.get(LEARNED) for about in (self._about, data.about))
+        if data_dir in (None, own) and found != learned:
+            raise ValueError(
+                f"{own or 'the data'}: they changed since the run learned from them, "
+                "and what is to test by now may have been learned. Bring them back, or "
+                "pass --data-dir with others."
+            )
+        return data
 
     def judge(self, data: Arrays | Source) -> Evaluation:
         """Judge every example, as the run did at the end of an epoch."""

@@ -1,4 +1,7 @@
-"""What an option is where none is given: measured settings of task and model."""
+"""What an option is where none is given, by task and model; what cannot be is refused.
+
+The values were measured, but for what says otherwise.
+"""
 
 import dataclasses
 import math

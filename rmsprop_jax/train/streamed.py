@@ -69,8 +69,9 @@ class Streamed:
         """
         assert task.stream is not None
         learning, running = config.learning, config.running
-        self.config, self.task = config, task
+        self.config = config
         train, test, self.said, self.about = task.stream(learning.data_dir)
+        self.task = task = task.told(self.about)
         self.data = {**_split(task, train, learning.validation), "test": test}
         self.counts = {name: len(part.bucket) for name, part in self.data.items()}
         self.pace = pace_of(config, self.counts["train"])
@@ -109,6 +110,7 @@ class Streamed:
         """
         seed = self.config.learning.seed if seed is None else seed
         reading = self._reading(seed, step)
+        self._next = None  # Unknown, if an exception comes between.
         for _ in range(step, stop):
             batch = devices.spread(self.mesh, next(reading))
             state = self._follow(state, batch, np.uint32(seed))

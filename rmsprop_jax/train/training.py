@@ -116,9 +116,11 @@ def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:
             f"--validation {held_out}: {task.name} has {count} training examples; "
             "expected fewer."
         )
+    train = {name: x[: count - held_out] for name, x in data.train.items()}
+    validation = {name: x[count - held_out :] for name, x in data.train.items()}
     return {
-        "train": {name: x[: count - held_out] for name, x in data.train.items()},
-        "validation": {name: x[count - held_out :] for name, x in data.train.items()},
+        "train": train,
+        "validation": task.held_out(train, validation),
         "test": data.test,
     }
 

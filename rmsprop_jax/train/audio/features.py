@@ -3,7 +3,7 @@
 x_t ← x_t − 0.97 x_{t−1}
 P = |FFT(hann · window)|²
 y = log(10⁻⁶ + M P),    M: triangles, evenly apart in 2595 log₁₀(1 + f/700)
-frame = (y − mean(y)) / √(variance(y) + 10⁻²),    of each band over the true frames
+frame = (y − mean(y)) / √(variance(y) + 10⁻²),    over all bands of the true frames
 """
 
 from collections.abc import Sequence as Listed

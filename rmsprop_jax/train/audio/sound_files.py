@@ -1,9 +1,10 @@
 """Sound in files of any kind that libsndfile knows: WAV, FLAC, OGG, ..."""
 
-import math
 from pathlib import Path
 
 import numpy as np
+
+from rmsprop_jax.train.audio import waves
 
 
 def read(path: Path, rate: int) -> np.ndarray:
@@ -22,14 +23,4 @@ def read(path: Path, rate: int) -> np.ndarray:
     except soundfile.LibsndfileError as error:
         why = error.error_string.strip(" .")
         raise ValueError(f"{path}: expected sound, as WAV or FLAC: {why}.") from None
-    if not len(sound):
-        raise ValueError(f"{path}: expected sound, it has no samples.")
-    if not np.isfinite(sound).all():
-        raise ValueError(f"{path}: expected finite samples, found NaN or infinity.")
-    sound = sound.mean(axis=1)
-    if found != rate:
-        from scipy.signal import resample_poly  # JAX brings SciPy.
-
-        shared = math.gcd(rate, found)
-        sound = resample_poly(sound, rate // shared, found // shared)
-    return np.clip(sound, -1, 1).astype(np.float32)
+    return waves.mono(sound, found, rate, str(path))

@@ -75,7 +75,9 @@ def decoded(data: bytes, name: str) -> np.ndarray:
     if form is None or samples is None:
         missing = "format" if form is None else "sound"
         raise ValueError(f"{name}: {_EXPECTED}, it has no {missing}.")
-    return _mono(form, samples, name)
+    whole = form.channels * form.bits // 8
+    values = _values(form, samples[: len(samples) // whole * whole])
+    return mono(values.reshape(-1, form.channels), form.rate, RATE, name)
 
 
 def _number(data: bytes, first: int, size: int) -> int:
@@ -115,9 +117,18 @@ def _format(body: bytes, name: str) -> _Format:
     return form
 
 
-def _mono(form: _Format, data: bytes, name: str) -> np.ndarray:
-    whole = form.channels * form.bits // 8
-    values = _values(form, data[: len(data) // whole * whole])
+def mono(values: np.ndarray, found: int, rate: int, name: str) -> np.ndarray:
+    """One channel of another rate: float32 in [-1, 1].
+
+    Args:
+        values: (samples, channels), in [-1, 1].
+        found: Their rate.
+        rate: That of what is returned.
+        name: What messages call the file.
+
+    Raises:
+        ValueError: If there are none, or one is not finite or far beyond 1.
+    """
     if not len(values):
         raise ValueError(f"{name}: expected sound, it has no samples.")
     if not np.isfinite(values).all():
@@ -128,12 +139,12 @@ def _mono(form: _Format, data: bytes, name: str) -> np.ndarray:
             f"{name}: expected samples between -1 and 1, or {_LOUDEST:g} at the most, "
             f"found {loudest:.3g}; divide them by the largest."
         )
-    sound = values.reshape(-1, form.channels).mean(axis=1)
-    if form.rate != RATE:
+    sound = values.mean(axis=1)
+    if found != rate:
         from scipy.signal import resample_poly  # JAX brings SciPy.
 
-        shared = math.gcd(RATE, form.rate)
-        sound = resample_poly(sound, RATE // shared, form.rate // shared)
+        shared = math.gcd(rate, found)
+        sound = resample_poly(sound, rate // shared, found // shared)
     return np.clip(sound, -1, 1).astype(np.float32)
 
 
@@ -165,6 +176,16 @@ def speech(path: Path, expected: str, margin: int = 0) -> np.ndarray:
         FileNotFoundError: If there is no such file.
     """
     wave = read(path)
+    refuse_silence(wave, path, expected)
+    return trimmed(wave, margin)
+
+
+def refuse_silence(wave: np.ndarray, path: Path, expected: str) -> None:
+    """See that something is to be heard, as `speech` has it.
+
+    Raises:
+        ValueError: If nothing is.
+    """
     loudest = _loudness(wave).max()
     if loudest < 10 ** (_SILENCE / 20):
         found = f"{20 * np.log10(loudest):.1f} decibels" if loudest else "silence"
@@ -172,7 +193,6 @@ def speech(path: Path, expected: str, margin: int = 0) -> np.ndarray:
             f"{path}: expected {expected}, something above {_SILENCE:.0f} decibels; "
             f"found {found}."
         )
-    return trimmed(wave, margin)
 
 
 def trimmed(wave: np.ndarray, margin: int = 0) -> np.ndarray:

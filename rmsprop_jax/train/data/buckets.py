@@ -42,7 +42,7 @@ def bounds(lengths: np.ndarray, most: int = MOST) -> np.ndarray:
     ends = np.unique(np.sort(lengths)[np.ceil(places).astype(np.int64)])
     # How many examples are at most so long; before the first end there are none.
     counts = np.searchsorted(np.sort(lengths), np.r_[-1, ends], side="right")
-    # cost[i, j]: examples beyond end i, up to end j, all padded to end j.
+    # cost[i, j]: examples beyond end i − 1, up to end j, all padded to end j.
     cost = (counts[None, 1:] - counts[:-1, None]) * ends[None, :].astype(np.float64)
     cost[np.tril_indices(len(ends), -1)] = np.inf
     best, chosen = cost[0], [[j] for j in range(len(ends))]

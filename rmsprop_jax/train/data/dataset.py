@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 Arrays = dict[str, np.ndarray]
+# By this name, in what data are about, is known what was learned from.
+LEARNED = "sha256 of train"
 
 
 @dataclass(frozen=True)

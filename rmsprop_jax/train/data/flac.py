@@ -10,11 +10,12 @@ _BYTES = 4 + 4 + 34
 
 
 class Header(NamedTuple):
-    """What is known before anything is decoded."""
+    """What is known before anything is decoded; `md5` is of the sound, as hex."""
 
     rate: int
     channels: int
     samples: int
+    md5: str
 
 
 def header(path: Path | str) -> Header:
@@ -30,7 +31,8 @@ def header(path: Path | str) -> Header:
         raise ValueError(f"no FLAC file, it begins with {data[:4]!r}")
     # 20 bits: rate; 3: channels − 1; 5: bits a sample − 1; 36: samples.
     packed = int.from_bytes(data[18:26], "big")
-    return Header(packed >> 44, (packed >> 41 & 0b111) + 1, packed & (1 << 36) - 1)
+    rate, channels, samples = packed >> 44, packed >> 41 & 0b111, packed & (1 << 36) - 1
+    return Header(rate, channels + 1, samples, data[26:].hex())
 
 
 def read(path: Path | str, samples: int) -> np.ndarray:
@@ -46,7 +48,7 @@ def read(path: Path | str, samples: int) -> np.ndarray:
     import soundfile
 
     expected = f"{path}: expected {samples:,} samples, as its header says;"
-    way_out = "It is cut off or damaged: copy it again, or leave it out."
+    way_out = "It is cut off or damaged: copy it again."
     try:
         sound, _ = soundfile.read(path, dtype="int16")
     except soundfile.LibsndfileError as error:

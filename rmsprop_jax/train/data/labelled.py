@@ -136,7 +136,7 @@ def _of_jsonl(path: Path, lines: list[str], columns: Sequence[str]) -> Iterator[
         try:
             found = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield number, f"expected a JSON object; {error}"
+            yield number, f"expected a JSON object; {getattr(error, 'msg', error)}"
             continue
         if not isinstance(found, dict):
             yield number, f"expected a JSON object, got {line.strip():.40}"

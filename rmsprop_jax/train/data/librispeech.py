@@ -6,6 +6,7 @@ into utterances, 16 kHz. Any corpus in the same layout will do.
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,12 +34,14 @@ class Utterance(NamedTuple):
         path: Of the FLAC file.
         samples: How many it has.
         text: What was said, of `SYMBOLS`.
+        md5: Of its sound.
     """
 
     name: str
     path: str
     samples: int
     text: str
+    md5: str
 
 
 class Corpus(NamedTuple):
@@ -67,7 +70,15 @@ def load(data_dir: str | Path | None = None) -> Corpus:
     if train and tested:
         learned = " and ".join(path.name for path in train)
         said = f"{folder}: learns from {learned}; tested on {tested}."
-        return Corpus(_utterances(train), _utterances([parts[tested]]), said)
+        spoken = _utterances(train), _utterances([parts[tested]])
+        names = [{one.name for one in part} for part in spoken]
+        if both := sorted(names[0] & names[1]):
+            raise ValueError(
+                f"data_dir='{folder}': {len(both):,} utterances are in {learned} and "
+                f"in {tested}, such as {both[0]}; what was learned tests nothing. Take "
+                "them out of one."
+            )
+        return Corpus(*spoken, said)
     if train or tested:
         absent = "test-clean or dev-clean" if train else "train-clean-100"
         raise ValueError(
@@ -79,13 +90,15 @@ def load(data_dir: str | Path | None = None) -> Corpus:
 
 
 def digest(spoken: Sequence[Utterance]) -> str:
-    """The sha256 of what was said, by whom, how long, and in which order."""
-    lines = (f"{one.name} {one.samples} {one.text}\n" for one in spoken)
+    """The sha256 of what was said, how it sounded, and in which order."""
+    lines = (f"{one.name} {one.md5} {one.text}\n" for one in spoken)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _by_speakers(folder: Path, speakers: list[str]) -> Corpus:
     spoken = _utterances([folder])
+    of = [Path(one.path).parts[-3] for one in spoken]
+    speakers = [who for who in speakers if who in set(of)]
     if len(speakers) < 2:
         raise ValueError(
             f"data_dir='{folder}': expected two speakers or more, one of them for "
@@ -93,7 +106,6 @@ def _by_speakers(folder: Path, speakers: list[str]) -> Corpus:
         )
     order = np.random.default_rng(0).permutation(len(speakers))
     tested = {speakers[i] for i in order[: max(1, len(speakers) // 10)]}
-    of = [Path(one.path).parts[-3] for one in spoken]
     train = [one for one, who in zip(spoken, of, strict=True) if who not in tested]
     test = [one for one, who in zip(spoken, of, strict=True) if who in tested]
     named = ", ".join(sorted(tested)[:_SHOWN]) + ", ..." * (len(tested) > _SHOWN)
@@ -121,7 +133,8 @@ def _folder(data_dir: str | Path | None) -> Path:
 
 
 def _is_corpus(folder: Path) -> bool:
-    for below in ("*/*/*.flac", "*/*/*.trans.txt", "*-*/*/*/*.trans.txt"):
+    parts = (f"{part}-*/*/*/*.trans.txt" for part in ("train", "dev", "test"))
+    for below in ("*/*/*.flac", "*/*/*.trans.txt", *parts):
         if next(folder.glob(below), None) is not None:
             return True
     return False
@@ -155,8 +168,15 @@ def _utterances(parts: Sequence[Path]) -> list[Utterance]:
 def _chapter(folder: Path) -> list[Utterance | str]:
     """Its utterances; in place of one that cannot be used, what is wrong with it."""
     files = {path.stem: path for path in sorted(folder.glob("*.flac"))}
-    texts = dict(_lines(folder))
+    lines = list(_lines(folder))
+    texts = dict(lines)
+    said = Counter(name for name, _ in lines)
     found: list[Utterance | str] = [
+        f"{folder / name}.flac: it has {count} transcripts"
+        for name, count in said.items()
+        if count > 1
+    ]
+    found += [
         f"{folder / name}.flac: there is a transcript and no such file"
         for name in sorted(texts.keys() - files.keys())
     ]
@@ -171,7 +191,7 @@ def _chapter(folder: Path) -> list[Utterance | str]:
         found.append(
             f"{path}: {wrong}"
             if wrong
-            else Utterance(name, str(path), header.samples, texts[name])
+            else Utterance(name, str(path), header.samples, texts[name], header.md5)
         )
     return found
 
@@ -179,7 +199,7 @@ def _chapter(folder: Path) -> list[Utterance | str]:
 def _lines(chapter: Path) -> Iterator[tuple[str, str]]:
     """Names and transcripts, in capitals and with single spaces."""
     for path in sorted(chapter.glob("*.trans.txt")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
             words = line.split()
             if words:
                 yield words[0], " ".join(words[1:]).upper()
@@ -199,7 +219,7 @@ def _wrong_sound(header: flac.Header) -> str | None:
         return f"{header.rate} samples a second"
     if header.channels != 1:
         return f"{header.channels} channels"
-    return None if header.samples else "no samples"
+    return None if header.samples else "its header does not say how many samples"
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rmsprop_jax.train.data import labelled, places
-from rmsprop_jax.train.data.dataset import Arrays, Dataset
+from rmsprop_jax.train.data.dataset import LEARNED, Arrays, Dataset
 from rmsprop_jax.train.data.labelled import Row
 from rmsprop_jax.train.text import symbols as making
 from rmsprop_jax.train.text.symbols import UNKNOWN, Symbols
@@ -19,13 +19,11 @@ _EVERY = 5  # One in so many is to test by, where no file is.
 
 
 class _Files(NamedTuple):
-    train: Path
+    train: Path | None
     test: Path | None
 
 
-def load(
-    kind: str, data_dir: Path | None = None, about: Mapping[str, Any] | None = None
-) -> Dataset:
+def load(kind: str, data_dir: Path | None = None) -> Dataset:
     """Symbols, how many are true, labels, and the lines of the file.
 
     In `data_dir`, or else in $RMSPROP_JAX_DATA, there is `train.tsv`, `.csv` or
@@ -36,17 +34,15 @@ def load(
     Args:
         kind: A key of `making.KINDS`.
         data_dir: The user's.
-        about: Of the data that a run learned from, whose vocabulary and labels count;
-            otherwise they are of these.
 
     Raises:
         ValueError: If there is no such file, or something is wrong with a line.
     """
     files = _found(data_dir)
+    assert files.train is not None
     train = labelled.read(files.train)
     test = [] if files.test is None else labelled.read(files.test)
-    labels = _labels(files.train, train) if about is None else about["labels"]
-    _check_labels(files.train, train, labels)
+    labels = _labels(files.train, train)
     said = []
     if files.test is None:
         train, test = _split(files.train, train)
@@ -59,23 +55,71 @@ def load(
     order = np.random.default_rng(0).permutation(len(train))
     train = [train[place] for place in order]
     texts = [[row.text for row in part] for part in (train, test)]
-    symbols = making.KINDS[kind].among(texts[0]) if about is None else making.of(about)
+    symbols = making.KINDS[kind].among(texts[0])
     found = [symbols.symbols(part) for part in texts]
-    said += _told(symbols, labels, *found)
+    said += [*_told(symbols, labels, *found), *_seen(*texts)]
     one, other = (
-        arrays(symbols, part, [labels.index(row.label) for row in rows])
-        | {"line": np.array([row.line for row in rows], np.int32)}
+        _of_rows(symbols, part, rows, labels)
         for part, rows in zip(found, (train, test), strict=True)
     )
-    about = about or {
+    about = {
         "symbols": kind,
         "vocabulary": list(symbols.vocabulary),
         "labels": labels,
         "longest": one["symbols"].shape[1],
-        "sha256 of train": _digest(files.train),
+        LEARNED: _digest(files.train),
         "sha256 of test": files.test and _digest(files.test),
     }
     return Dataset(one, other, about, tuple(said))
+
+
+def to_test(
+    symbols: Symbols, about: Mapping[str, Any], data_dir: Path | None = None
+) -> Dataset:
+    """What a run is judged by, in its own symbols and labels.
+
+    A file to test by; without one, what was put aside of the file that the run learned
+    from; and all of a file that is another one.
+
+    Args:
+        symbols: Of the run.
+        about: As `load` told it of the data that the run learned from.
+        data_dir: As for `load`; a file to test by is enough.
+
+    Raises:
+        ValueError: As `load`.
+    """
+    files = _found(data_dir, wanted="test")
+    path = files.test or files.train
+    assert path is not None
+    rows, labels, told = labelled.read(path), about["labels"], {}
+    _check_labels(path, rows, labels)
+    if files.test is None:
+        told[LEARNED] = _digest(path)
+        if told[LEARNED] == about[LEARNED]:
+            _, rows = _split(path, rows)
+    found = symbols.symbols([row.text for row in rows])
+    part = _of_rows(symbols, found, rows, labels)
+    said = f"{NAME}: {len(rows):,} texts of {path}."
+    return Dataset(part, part, {**about, **told}, (said,))
+
+
+def unseen(learned: Arrays, held_out: Arrays) -> Arrays:
+    """Held-out texts as those of a stranger are: what is in no other is unknown."""
+    symbols = held_out["symbols"]
+    known = np.isin(symbols, np.unique(learned["symbols"])) | (symbols == 0)
+    unknown = np.asarray(UNKNOWN, symbols.dtype)
+    return {**held_out, "symbols": np.where(known, symbols, unknown)}
+
+
+def _of_rows(
+    symbols: Symbols,
+    found: Sequence[Sequence[int]],
+    rows: Sequence[Row],
+    labels: Sequence[str],
+) -> Arrays:
+    part = arrays(symbols, found, [labels.index(row.label) for row in rows])
+    return part | {"line": np.array([row.line for row in rows], np.int32)}
 
 
 def arrays(
@@ -104,16 +148,19 @@ def arrays(
     }
 
 
-def _found(data_dir: Path | None) -> _Files:
+def _found(data_dir: Path | None, wanted: str = "train") -> _Files:
     folder = places.from_environment() if data_dir is None else data_dir.expanduser()
     where = "expected --data-dir" if folder is None else f"{folder}: expected"
     if folder is not None:
         if folder.is_file():
-            return _Files(folder, None)
+            beside = folder.stem == "train"
+            return _Files(folder, _one_of(folder.parent, "test") if beside else None)
+        if not folder.is_dir():
+            where = f"{folder}: there is no such folder; expected"
         for place in (folder, folder / NAME):
-            train = _one_of(place, "train")
-            if train is not None:
-                return _Files(train, _one_of(place, "test"))
+            files = _Files(_one_of(place, "train"), _one_of(place, "test"))
+            if files.train or (files.test and wanted == "test"):
+                return files
     raise ValueError(
         f"{where} a folder with train.tsv, train.csv or train.jsonl, and test likewise "
         f"if there is one, or else {labelled.EXPECTED}: a line for each text, with "
@@ -199,6 +246,15 @@ def _told(
             f"{symbols.kind}, and are cut there."
         )
     return lines
+
+
+def _seen(train: Sequence[str], test: Sequence[str]) -> list[str]:
+    """A line if texts to test by are among those that are learned from."""
+    learned = set(train)
+    both = sum(text in learned for text in test)
+    if not both:
+        return []
+    return [f"{NAME}: {both:,} of the test texts are learned from too, word for word."]
 
 
 def _digest(path: Path) -> str:

@@ -1,18 +1,17 @@
 """The task of transcribing speech: LibriSpeech, letter by letter, read from disk."""
 
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from rmsprop_jax.train.audio import features, sound_files
+from rmsprop_jax.train.audio import features, sound_files, waves
 from rmsprop_jax.train.audio.augmentation import augment
 from rmsprop_jax.train.audio.features import WIDE
 from rmsprop_jax.train.config import Learning
 from rmsprop_jax.train.data import buckets, librispeech, utterances
-from rmsprop_jax.train.data.dataset import Arrays, Dataset
+from rmsprop_jax.train.data.dataset import LEARNED, Arrays, Dataset
 from rmsprop_jax.train.data.librispeech import Utterance
 from rmsprop_jax.train.data.streaming import Streams
 from rmsprop_jax.train.data.utterances import Utterances
@@ -32,16 +31,10 @@ _MOST_BYTES, _TOGETHER = 2 * 10**9, 16
 _ROUND = 4 * WIDE.rate
 
 
-class _Spoken(NamedTuple):
-    """The corpus as batches have it; see `Streams`."""
-
-    train: Utterances
-    test: Utterances
-    said: list[str]
-    about: dict[str, str]
-
-
-def _spoken(data_dir: Path | None) -> _Spoken:
+def _spoken(
+    data_dir: Path | None,
+) -> tuple[Utterances, Utterances, list[str], dict[str, str]]:
+    """The corpus as `Streams` has it."""
     corpus = librispeech.load(data_dir)
     train, test = (_fitting(part) for part in (corpus.train, corpus.test))
     left_out = len(corpus.train) + len(corpus.test) - len(train) - len(test)
@@ -54,10 +47,10 @@ def _spoken(data_dir: Path | None) -> _Spoken:
     if not train or not test:
         raise ValueError(f"{' '.join(said)} None are left to learn or to test.")
     about = {
-        f"sha256 of {name}": librispeech.digest(part)
-        for name, part in (("train", train), ("test", test))
+        LEARNED: librispeech.digest(train),
+        "sha256 of test": librispeech.digest(test),
     }
-    return _Spoken(*utterances.bucketed(train, test), said, about)
+    return *utterances.bucketed(train, test), said, about
 
 
 def _fitting(spoken: list[Utterance]) -> list[Utterance]:
@@ -126,6 +119,7 @@ def _augmented(learning: Learning) -> Augment | None:
 def _examples(path: Path, reading: Reading) -> tuple[Arrays, list[str]]:
     del reading
     sound = sound_files.read(path, WIDE.rate)
+    waves.refuse_silence(sound, path, "speech")
     wave = np.zeros((1, -(-len(sound) // _ROUND) * _ROUND), np.int16)
     wave[0, : len(sound)] = np.clip(np.rint(_LOUDEST * sound), -_LOUDEST, _LOUDEST - 1)
     return {

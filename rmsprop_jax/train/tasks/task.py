@@ -65,6 +65,8 @@ class Task:
         symbols: How many there are, if an example is a sequence of symbols.
         typed: What is typed in place of a file → examples and their names, or `None`.
         tell: The task, and what its data are about → the task as it is for such data.
+        held_out: What is learned from, and what is held out of it → the latter, as if
+            nobody had seen it.
         stream: Folder or `None` → data that a run reads from disk, batch by batch;
             `load` is for sweeps and comparisons then, `draw` is given the source of
             the test data, and answers of examples that differ in length end in −1.
@@ -93,6 +95,7 @@ class Task:
     symbols: int | None = None
     typed: Callable[[str], tuple[Arrays, list[str]]] | None = None
     tell: Callable[["Task", Mapping[str, Any]], "Task"] = lambda task, _: task
+    held_out: Callable[[Arrays, Arrays], Arrays] = lambda _, part: part
     stream: Callable[[Path | None], Streams] | None = None
 
     def told(self, about: Mapping[str, Any]) -> "Task":

@@ -36,7 +36,7 @@ def _told(task: Task, about: Mapping[str, Any]) -> Task:
         task,
         input_shape=(about["longest"],),
         outputs=len(labels),
-        load=partial(texts.load, made.kind, about=about),
+        load=partial(texts.to_test, made, about),
         examples=partial(_examples, encoded),
         said=partial(classifying.said, labels),
         draw=partial(_draw, made, labels),
@@ -74,7 +74,7 @@ def _examples(encoded: Any, path: Path, reading: Reading) -> tuple[Arrays, list[
 def _typed(encoded: Any, text: str) -> tuple[Arrays, list[str]]:
     if not text.strip():
         raise ValueError(f"{text!r}: expected a text or a file, it is empty.")
-    if len(text.split()) == 1 and Path(text).suffix in (".txt", *labelled.ENDINGS):
+    if Path(text).suffix.lower() in (".txt", ".json", *labelled.ENDINGS):
         raise FileNotFoundError(f"{text}: there is no such file.")
     return encoded([text.strip()]), [" ".join(text.split())]
 
@@ -118,6 +118,7 @@ def _task(name: str, kind: str) -> Task:
         idle=("shift", "rotate", "masks"),
         unit="sentences",
         tell=_told,
+        held_out=texts.unseen if kind == "words" else lambda _, part: part,
     )
 
 
