@@ -47,6 +47,7 @@ TEXTS: dict[str, tuple[str, Callable[[list[Row]], str]]] = {
     "optimizers": ("optimizers", overview),
     "heard-digits": ("speech", hearing_digits.heard),
     "left-out-voices": ("speech", hearing_digits.voices),
+    "speech-optimizers": ("speech_optimizers", hearing_digits.rivals),
     "lstm-steps": ("lstm", hearing_digits.steps),
     "deviceless": ("deviceless", fewer_bytes.bytes_and_kernels),
     "eight-bits": ("eight_bits", fewer_bytes.eight_bit_updates),

@@ -10,8 +10,8 @@ The data are looked for where the trainer looks, RMSPROP_JAX_DATA say.
 """
 
 import json
-import sys
 import tempfile
+from argparse import Namespace
 from pathlib import Path
 
 from benchmarks import receipts
@@ -65,10 +65,15 @@ def _mean(row: Row, name: str, scale: float) -> str:
     return f"{scale * mean:.{digits}f} ± {scale * error:.{digits}f}"
 
 
+def arguments(argv: list[str] | None) -> Namespace:
+    """What was asked for."""
+    words = "two optimizers on a line through points"
+    return receipts.arguments(__doc__.splitlines()[0], words).parse_args(argv)
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure and record, or show what was recorded."""
-    words = "two optimizers on a line through points"
-    args = receipts.arguments(__doc__.splitlines()[0], words).parse_args(argv)
+    args = arguments(argv)
     if args.table:
         print(table(receipts.full(receipts.read(args.out or RESULTS))))
         return
@@ -81,4 +86,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -3,7 +3,7 @@
 #
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/rmsprop-jax/rmsprop-jax/blob/main/notebooks/06_speech.ipynb)
 #
-# Recurrent networks are where RMSProp is at home. Here one learns to hear digits, then whole strings of them, though nobody tells it where in the sound they are. Two things go wrong on the way: an optimizer that cannot forget, and an answer that is read one step at a time.
+# Recurrent networks such as the LSTM (*long short-term memory*) are where RMSProp is at home. Here one learns to hear digits, then whole strings of them, though nobody tells it where in the sound they are. Two things go wrong on the way: an optimizer that cannot forget, and an answer that is read one step at a time.
 
 # %%
 # Installs what is missing, for the hardware that is here. On Colab: a minute.
@@ -93,7 +93,7 @@ print(f"{bad_batch.recovery(1000, decay=0.99):.0f} steps")
 #
 # ## Strings
 #
-# In a string nobody says where the digits are. So the model gives, for each step of 0.08 seconds, shares for ten digits and for *blank*. A path takes one of them at each step; to read it, merge repetitions and drop blanks. The share of a text is a sum over all the paths that read as it, and CTC makes that of the right text large:
+# In a string nobody says where the digits are. So the model gives, for each step of 0.08 seconds, shares for ten digits and for *blank*. A path takes one of them at each step; to read it, merge repetitions and drop blanks. The share of a text is a sum over all the paths that read as it, and CTC, *connectionist temporal classification* (Graves et al., 2006), makes that of the right text large; the loss is $-\log p(\text{text})$ for each digit of it:
 #
 # $$p(\text{text}) = \sum_{\text{paths}} \prod_t p_t(\text{path}_t)$$
 
@@ -102,7 +102,7 @@ from rmsprop_jax.train import Config, Learning
 
 count, small = 512, {"epochs": 10, "hidden": 64, "batch_size": 16}
 if REAL:
-    count, small = 4200, {}  # what the trainer does if it is not told
+    count, small = 4200, {}  # the trainer's own options, and as many strings
 task = hearing.strings(recordings, count)
 epochs = hearing.trained(task, Config(Learning("digit-strings", **small)))
 test = task.load(None).test

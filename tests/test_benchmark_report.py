@@ -70,6 +70,7 @@ VALUES = {
     "optimizers": "value",
     "heard-digits": "test/accuracy",
     "left-out-voices": "test/accuracy",
+    "speech-optimizers": "test/accuracy",
     "lstm-steps": "steps_per_second",
     "deviceless": "bytes_a_parameter",
     "eight-bits": "relative_difference",

@@ -131,3 +131,10 @@ def test_customary_values_cost_more_than_the_choice_of_adam_or_rmsprop(task, nam
 @pytest.mark.parametrize("task", ["images", "transformer"])
 def test_adamw_is_as_good_as_rmsprop_on_images_and_the_transformer(task):
     assert tuned(task, "adamw") <= min(tuned(task, name) for name in OURS)
+
+
+def test_on_average_the_first_hears_two_recordings_more_than_the_last():
+    right = [row["test/accuracy"] for row in receipts.latest(rows("speech_optimizers"))]
+    assert len(right) == 7
+    assert right == sorted(right, reverse=True)
+    assert round(300 * (right[0] - right[-1])) == 2

@@ -153,7 +153,7 @@ def test_what_was_interrupted_goes_on_with_the_same_batches(one, monkeypatch):
     assert far(one.advance(kept, 2, 6).params, whole.params) == 0
 
 
-def test_what_cannot_be_read_is_named_and_nothing_is_left_open():
+def test_what_cannot_be_read_is_named():
     task = stream_made.task(train=stream_made.rows(53, 1, broken=7))
     one = made(Streamed, task=task)
     with (
@@ -161,7 +161,22 @@ def test_what_cannot_be_read_is_named_and_nothing_is_left_open():
         prepared(one.config, task) as one,
     ):
         trained(one, [6, 12])
+
+
+def test_nothing_is_left_open_whatever_ends_a_training(monkeypatch):
+    closed, close = [], Streamed.close
+    monkeypatch.setattr(Streamed, "close", lambda self: (closed.append(1), close(self)))
+    whole = made(Streamed)
+    reading = prepared(whole.config, whole.task)
+    one = reading.__enter__()
+    trained(one, [2])
+    assert one._next == (0, 2)
+    closed.clear()
+    stopped = KeyboardInterrupt()
+    assert not reading.__exit__(KeyboardInterrupt, stopped, None)
+    assert closed
     assert one._next is None
+    assert next(one._batches, None) is None
 
 
 @pytest.mark.parametrize(

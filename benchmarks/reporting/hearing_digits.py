@@ -54,7 +54,7 @@ def rivals(rows: list[Row]) -> str:
         lines.append(
             [
                 RIVALS[row["optimizer"]],
-                f"{row['learning_rate']:g}",
+                f"{row['learning_rate']:g}{_EDGES[row['edge']]}",
                 f"{right:.2f} ± {error:.2f}",
                 f"{loss:.3f} ± {loss_error:.3f}",
             ]
@@ -62,6 +62,7 @@ def rivals(rows: list[Row]) -> str:
     return markers.table(*lines)
 
 
+_EDGES = {None: "", "highest": ", the highest tried", "lowest": ", the lowest tried"}
 _MEAN_AND_ERROR = ("", "/standard_error")
 
 
@@ -70,10 +71,10 @@ def steps(rows: list[Row]) -> str:
     (run,) = receipts.newest(rows, sides=["trainer", *_PEERS]).values()
     found = medians(run)
     peers = ", ".join(f"{found[side]:.0f} {words}" for side, words in _PEERS.items())
-    _, ratio = ratio_to_fastest(run)
+    fastest, ratio = ratio_to_fastest(run)
     return (
-        f"makes {found['trainer']:.0f} steps a second, the same {peers}: {ratio:.2f} "
-        "times the fastest of these"
+        f"makes {found['trainer']:.0f} steps a second here, {peers}: {ratio:.2f} times "
+        f"those of {fastest}, the fastest of the others"
     )
 
 

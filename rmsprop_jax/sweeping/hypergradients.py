@@ -47,7 +47,8 @@ def hypergradient(
 
     Args:
         run: What `training_run` makes, with `validation` if the derivative shall be of
-            a validation loss. `"forward"` takes any function that `sweep` takes.
+            a validation loss. `"forward"` takes any function that `sweep` takes, but
+            none with a gradient of its own (`jax.custom_vjp`).
         hyperparameters: Name → a value; those that are no numbers are left as they are.
         seed: Of the run's key.
         metric: Which number, by default the only one, or `"loss"`.

@@ -56,7 +56,7 @@ def _ran(arguments: Sequence[str] | None) -> int:
         extra = "speech" if error.name in _SPEECH else "train"
         print(
             f"rmsprop-jax {command}: {error}. The trainer has requirements of its own: "
-            f"pip install 'rmsprop-jax[{extra}]'.",
+            f"pip install 'rmsprop-jax[{extra}]', or '.[{extra}]' in a checkout.",
             file=sys.stderr,
         )
     except (ValueError, TypeError, OSError) as error:

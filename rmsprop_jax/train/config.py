@@ -29,7 +29,7 @@ Shapes = Literal["constant", "step", "exponential", "cosine"]
 Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
 
 
-# What several commands have has its sentence here.
+# What the commands for many runs have in common has its sentence here.
 Hidden = Annotated[
     int | None,
     arg(help="Width of the hidden layer of mlp and cnn, of both of lstm and gru."),
@@ -54,7 +54,8 @@ class Learning:
     """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
     model: Models | None = None
     """The model; each task has its own default."""
-    hidden: Hidden = None
+    hidden: int | None = None
+    """Width of the hidden layer of mlp and cnn, of both layers of lstm and gru."""
     epochs: int | None = None
     """Passes over the training data."""
     batch_size: int | None = None
@@ -65,7 +66,8 @@ class Learning:
     """Seeds the initial weights, the order of the data and all that is random."""
     label_smoothing: float | None = None
     """Share of each label that is spread over all classes."""
-    shift: Shift = None
+    shift: float | None = None
+    """Augmentation: up to so many pixels each way, or hundredths of a second."""
     rotate: float | None = None
     """Augmentation: images turn by up to so many degrees each way."""
     masks: int | None = None
