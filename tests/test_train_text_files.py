@@ -10,8 +10,10 @@ from sentences_made import write
 
 from rmsprop_jax.train.data import labelled, texts
 from rmsprop_jax.train.data.dataset import LEARNED
+from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.text import symbols
 from rmsprop_jax.train.text.symbols import UNKNOWN
+from rmsprop_jax.train.training import split
 
 ROWS = [("so good", "yes"), ("so bad", "no"), ('he said "so", twice', "no")]
 
@@ -181,6 +183,16 @@ def test_held_out_texts_are_read_as_those_of_a_stranger():
     found = texts.unseen(learned, held_out)
     assert found["symbols"].tolist() == [[3, UNKNOWN, 0]]
     assert found["label"] is held_out["label"]
+
+
+def test_what_validation_holds_out_is_unseen_by_words_and_not_by_bytes(tmp_path):
+    rows = [(f"word{i} so", label) for i in range(9) for label in ("no", "yes")]
+    path = write(tmp_path / "a.tsv", [*rows, ("only here", "no")])
+    for name, unknown in (("text-sentiment", True), ("text-sentiment-bytes", False)):
+        task = TASKS[name]
+        parts = split(task, task.load(path), held_out=15)
+        assert (parts["validation"]["symbols"] == UNKNOWN).any() == unknown
+        assert not (parts["train"]["symbols"] == UNKNOWN).any()
 
 
 def test_two_files_of_one_part_are_refused(tmp_path):
