@@ -71,8 +71,11 @@ def test_transcripts_are_written_with_the_worst_first(learned):
 
 def test_a_saved_run_is_judged_as_it_was_at_its_end(learned, made):
     folder, _ = learned
-    done = run("evaluate", folder, "--checkpoint", "latest", "--json", cwd=made)
+    asked = ["--checkpoint", "latest", "--json", "--pictures", "new/pictures"]
+    done = run("evaluate", folder, *asked, cwd=made)
     assert done.returncode == 0, done.stderr
+    written = (made / "new/pictures/transcripts.txt").read_text()
+    assert written == (folder / "transcripts.txt").read_text()
     judged = json.loads(done.stdout)
     assert judged["test/loss"] == pytest.approx(result(folder)["test/loss"], rel=1e-5)
 

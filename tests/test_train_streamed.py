@@ -1,5 +1,7 @@
 """A training whose examples are read batch by batch, on rows of three lengths."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -134,6 +136,13 @@ def test_two_devices_compute_what_one_does(one, options):
         means(x.evaluate(trained(x, [6]), "test").totals) for x in (one, two)
     )
     assert first == pytest.approx(second, rel=1e-4)
+
+
+def test_the_task_is_as_its_data_tell():
+    told = dataclasses.replace(
+        stream_made.task(), tell=lambda task, _: dataclasses.replace(task, unit="lines")
+    )
+    assert made(Streamed, task=told).task.unit == "lines"
 
 
 def test_what_was_interrupted_goes_on_with_the_same_batches(one, monkeypatch):

@@ -195,6 +195,13 @@ def test_what_validation_holds_out_is_unseen_by_words_and_not_by_bytes(tmp_path)
         assert not (parts["train"]["symbols"] == UNKNOWN).any()
 
 
+def test_a_line_that_is_no_json_has_one_number(tmp_path):
+    path = put(tmp_path / "a.jsonl", '{"text": "a", "label": "b"}\n{"text": \n')
+    with pytest.raises(ValueError, match=r"line 2: expected a JSON object") as error:
+        labelled.read(path)
+    assert "line 1 column" not in str(error.value)
+
+
 def test_two_files_of_one_part_are_refused(tmp_path):
     write(tmp_path / "train.tsv", ROWS)
     write(tmp_path / "train.csv", ROWS[:1])

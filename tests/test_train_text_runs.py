@@ -130,6 +130,8 @@ def test_what_is_no_sentence_and_no_file_of_them_is_refused(run, tmp_path, capsy
     assert len(wrong.splitlines()) == len(given)
     for line, words in zip(wrong.splitlines(), given.values(), strict=True):
         assert words in line
+    _, lines, _ = asked(capsys, "predict", run, " ", tmp_path / "a.txt", "--json")
+    assert [next(iter(json.loads(line))) for line in lines] == ["text", "file"]
 
 
 def test_a_run_is_not_judged_by_what_it_may_have_learned(tmp_path, capsys, monkeypatch):
