@@ -62,8 +62,10 @@ def test_only_the_first_process_speaks(together):
     _, ((first, _), (second, second_errors)) = together
     assert "epoch 3/3" in first
     assert "2 processes" in first
-    assert [line for line in second.splitlines() if "Gloo" not in line] == []
-    assert "epoch" not in second_errors
+    # Gloo's threads write of their peers too, here and there within each other's lines.
+    ours = [line for line in first.splitlines() if line and "peer" not in line]
+    assert len(ours) > 3
+    assert [line for line in ours if line in second + second_errors] == []
 
 
 def test_a_lost_process_ends_the_others_and_all_go_on_from_there(together, tmp_path):
