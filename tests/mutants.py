@@ -6,26 +6,22 @@ named beside it until one fails. At the end those tests run without any edit, an
 """
 
 import os
-import queue
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[1]
+from forked_tests import ROOT, copy_to, prepare, said, start, write
+
 RULE, DIALECTS = "test_rule.py", "test_dialects.py"
 RECORD = f"{DIALECTS}::test_dialect_follows_its_record[torch-float32]"
 DEFAULTS = f"{DIALECTS}::test_defaults_are_the_recorded_ones"
 TEXTBOOK = f"{RULE}::test_rule_is_the_textbooks"
 CORNERS = f"{RULE}::test_rule_is_the_textbooks_in_the_corners"
-LIVE, STATE = "test_hyperparams.py", "test_state.py"
-SKIP, GROUPS = "test_nonfinite.py", "test_groups_nonfinite.py"
-LEAVES, DTYPES, GRADIENTS = "test_leaves.py", "test_leaf_dtypes.py", "test_gradients.py"
+COMPLEMENT = "test_hyperparams.py::test_one_minus_decay_is_formed_in_double_precision"
+SKIP, GRADIENTS = "test_nonfinite.py", "test_gradients.py"
+COUNTER = f"{SKIP}::test_a_bad_step_changes_nothing_but_the_counter"
 
 
 class Mutant(NamedTuple):
@@ -81,7 +77,9 @@ MUTANTS = [
     Mutant("the first corrected variance is 0", "rule.py",
            "jnp.where(count == 1, ", "jnp.where(count == 0, ", TEXTBOOK),
     Mutant("weight of the newest gradient above 1", "rule.py",
-           "return jnp.minimum(a, 1)", "return a", "test_bias_correction.py"),
+           "return jnp.minimum(a, 1)", "return a",
+           "test_bias_correction.py::"
+           "test_the_first_corrected_average_is_the_first_gradient_alone"),
     Mutant("no variance floor", "rule.py",
            "jnp.maximum(v, h.variance_floor", "jnp.maximum(v, 0", CORNERS),
     Mutant("variance floor relative to the variance", "rule.py",
@@ -114,53 +112,64 @@ MUTANTS = [
            "name: _float32(getattr(h, name))", "name: getattr(h, name)", CORNERS),
     Mutant("a complex number is not two reals to torch", "rule.py",
            'if jnp.iscomplexobj(g) and rule.complex_form == "split":', "if False:",
-           LEAVES),
+           "test_leaves.py::"
+           "test_complex_numbers_go_as_in_the_framework_of_the_dialect"),
     Mutant("schedules run a step ahead", "tree.py",
            "hp.current(given, state.hyperparams, state.count)",
-           "hp.current(given, state.hyperparams, count)", LIVE),
+           "hp.current(given, state.hyperparams, count)",
+           "test_hyperparams.py::test_any_hyperparameter_may_be_a_schedule"),
     Mutant("updates keep the dtype of the arithmetic", "tree.py",
-           "return moved.astype(g.dtype), put", "return moved, put", DTYPES),
+           "return moved.astype(g.dtype), put", "return moved, put",
+           "test_leaf_dtypes.py::test_a_step_keeps_the_types_of_the_state_"
+           "and_gives_updates_those_of_gradients"),
     Mutant("1 − ρ in float32", "hyperparams.py",
            "jnp.asarray(1 - np.float64(decay), dtype)", "1 - jnp.asarray(decay, dtype)",
-           LIVE),
+           COMPLEMENT),
     Mutant("the call wins over the state", "hyperparams.py",
-           "if source(value) is OWN", 'if source(value) == "nobody"', STATE),
+           "if source(value) is OWN", 'if source(value) == "nobody"',
+           "test_state.py::test_a_number_of_the_states_wins_over_an_edited_call"),
     Mutant("16 bits are enough", "hyperparams.py",
-           "dtype.itemsize < 4", "dtype.itemsize < 2", "test_injection.py"),
+           "dtype.itemsize < 4", "dtype.itemsize < 2",
+           "test_injection.py::test_sixteen_bits_are_refused_by_dtype"),
     Mutant("ρ is set where 1 − ρ belongs", "state.py",
            "value = hp.complement(value, dtype)", "value = jnp.asarray(value, dtype)",
-           LIVE),
+           COMPLEMENT),
     Mutant("E[g²] is the variance once the mean is dropped", "conversion.py",
-           "variance + squared(mu, moment)", "variance", STATE),
+           "variance + squared(mu, moment)", "variance",
+           "test_state.py::test_a_state_is_converted_when_an_option_changes"),
     Mutant("a skipped step counts", "skip.py",
            "skipped=choose(state.skipped, more))",
            "skipped=choose(state.skipped, more), count=state.count + choose(0, 1))",
-           SKIP),
+           COUNTER),
     Mutant("a skipped step stays in the moments", "skip.py",
-           "jax.tree.map(choose, new_state, old_state)", "new_state", SKIP),
+           "jax.tree.map(choose, new_state, old_state)", "new_state", COUNTER),
     Mutant("a skipped update is +0.0", "skip.py",
            "choose(u, -jnp.zeros_like(u))", "choose(u, jnp.zeros_like(u))",
            f"{SKIP}::test_a_skipped_update_is_minus_zero"),
     Mutant("g·g may overflow", "skip.py",
            "[squared(g.astype(working_dtype(g.dtype))) for g in _arrays(grads)]",
-           "[jnp.abs(g) for g in _arrays(grads)]", SKIP),
+           "[jnp.abs(g) for g in _arrays(grads)]", COUNTER),
     Mutant("each device skips for itself", "skip.py",
-           "if axis_name is not None:", "if False:", GROUPS),
+           "if axis_name is not None:", "if False:",
+           "test_groups_nonfinite.py::test_decision_is_joint_over_an_axis"),
     Mutant("bfloat16 is rounded to nearest", "rounding.py",
            "pattern + (bits >> 16)", "pattern + jnp.uint32(0x8000)",
-           "test_rounding.py"),
+           "test_rounding.py::"
+           "test_bfloat16_is_one_of_its_neighbours_and_right_in_the_mean"),
     Mutant("all slots draw the same bits", "rounding.py",
            '"mu": 1, "trace": 2,', '"mu": 0, "trace": 0,',
            "test_state_dtype_wrapped.py::"
            "test_each_slot_is_rounded_by_bits_of_its_own"),
     Mutant("a small array rests in few bits", "state_dtype.py",
-           "if size >= max(self.min_size, 1)", "if size", "test_state_dtype.py"),
+           "if size >= max(self.min_size, 1)", "if size",
+           "test_state_dtype.py::test_small_arrays_rest_in_float32"),
     Mutant("ν may be rounded to 0", "eight_bits.py",
            "jnp.clip(code, 1, layout.last)", "jnp.clip(code, 0, layout.last)",
-           "test_eight_bits.py"),
+           "test_eight_bits.py::test_what_is_positive_stays_positive"),
     Mutant("a row outgrows its window", "eight_bits.py",
            "_pack(last_largest, _largest_exponent(x))",
-           "_pack(last_largest, last_largest)", "test_eight_bits.py"),
+           "_pack(last_largest, last_largest)",
+           "test_eight_bits.py::test_the_largest_numbers_stay_finite"),
 ]  # fmt: skip
 
 
@@ -179,48 +188,35 @@ def edited(mutant):
     return source.replace(mutant.old, mutant.new)
 
 
-def copy_to(folder):
-    without_bytecode = shutil.ignore_patterns("__pycache__")
-    for name in ("rmsprop_jax", "tests"):
-        shutil.copytree(ROOT / name, folder / name, ignore=without_bytecode)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    return folder
+def attacks(mutants, folders):
+    """For each mutant as it ends: itself, seconds, exit status, failures, output."""
+    waiting, free, running = list(mutants), list(folders), {}
+    while waiting or running:
+        while waiting and free:
+            mutant, folder = waiting.pop(0), free.pop()
+            write(folder / "rmsprop_jax" / mutant.file, edited(mutant))
+            process = start(folder, mutant.tests.split(), "-x")
+            running[process] = mutant, folder, time.monotonic()
+        process, status = os.wait()
+        mutant, folder, started = running.pop(process)
+        source = (ROOT / "rmsprop_jax" / mutant.file).read_text()
+        write(folder / "rmsprop_jax" / mutant.file, source)
+        free.append(folder)
+        seconds = time.monotonic() - started
+        yield mutant, seconds, os.waitstatus_to_exitcode(status), *said(folder)
 
 
-def run(folder, tests, *options):
-    """Exit status of pytest on the copy in `folder`, what failed, and its output."""
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-rf", *options]
-    command += [
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "not slow and not parity and not deviceless",
-    ]
-    # Bytecode is found stale by second and size, and an edit may change neither.
-    fresh = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [*command, *(f"tests/{test}" for test in tests)],
-        cwd=folder,
-        env=os.environ | fresh,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    failed = re.findall(r"^FAILED tests/(.+?)(?: - .*)?$", done.stdout, re.MULTILINE)
-    return done.returncode, failed, done.stdout
-
-
-def attack(mutant, folders):
-    """The test that killed the mutant, or `None`, and a line to print."""
-    started, folder = time.monotonic(), folders.get()
-    file = folder / "rmsprop_jax" / mutant.file
-    file.write_text(edited(mutant))
-    status, failed, output = run(folder, mutant.tests.split(), "-x")
-    shutil.copy(ROOT / "rmsprop_jax" / mutant.file, file)
-    folders.put(folder)
-    killer = failed[0] if status == 1 and failed else None
-    said = {0: "SURVIVED", 1: f"killed by {killer}"}.get(status, f"BROKEN\n{output}")
-    return killer, f"{time.monotonic() - started:4.0f} s  {mutant.name}: {said}"
+def killers_of(mutants, folders):
+    """The tests that killed a mutant, one for each; prints a line per mutant."""
+    killers = []
+    for mutant, seconds, status, failed, output in attacks(mutants, folders):
+        killer = failed[0] if status == 1 and failed else None
+        end = {0: "SURVIVED", 1: f"killed by {killer}"}
+        if status not in end or (status == 1 and killer is None):
+            end[status] = f"BROKEN\n{output}"
+        print(f"{seconds:4.0f} s  {mutant.name}: {end[status]}", flush=True)
+        killers.append(killer)
+    return [killer for killer in killers if killer]
 
 
 def main(words):
@@ -228,20 +224,19 @@ def main(words):
     chosen = [m for m in MUTANTS if not words or any(w in m.name for w in words)]
     for mutant in chosen:
         edited(mutant)
-    workers, killers, folders = min(os.cpu_count() or 1, 4), [], queue.Queue()
+    prepare()
     with tempfile.TemporaryDirectory() as root:
-        for i in range(workers):
-            folders.put(copy_to(Path(root, str(i))))
-        with ThreadPoolExecutor(workers) as pool:
-            for killer, line in pool.map(lambda m: attack(m, folders), chosen):
-                print(line, flush=True)
-                killers.append(killer)
-        control = [killer for killer in dict.fromkeys(killers) if killer]
-        control_run = run(folders.get(), control) if control else (0, [], "")
-    status, failed, output = control_run
+        workers = min(os.cpu_count() or 1, 4)
+        folders = [copy_to(Path(root, str(i))) for i in range(workers)]
+        killers = killers_of(chosen, folders)
+        status, failed, output = 0, [], ""
+        if killers:
+            _, ended = os.waitpid(start(folders[0], dict.fromkeys(killers)), 0)
+            status = os.waitstatus_to_exitcode(ended)
+            failed, output = said(folders[0])
     if status:
         print(f"without any edit: {output}")
-    killed = sum(killer in control and killer not in failed for killer in killers)
+    killed = sum(killer not in failed for killer in killers)
     print(f"{killed} of {len(chosen)} mutants killed")
     return status == 0 and 0 < killed == len(chosen)
 

@@ -15,6 +15,8 @@ from rmsprop_jax.train.training import Training
 from rmsprop_jax.train.training_command import parse
 
 SMALL = ["--task", "digits", "--model", "mlp", "--hidden", "16", "--epochs", "2"]
+# What runs compile, for the runs after them.
+_COMPILED = Path(jax.config.jax_compilation_cache_dir, "by_runs")
 # What differs between two runs of the same numbers.
 _TIMES = {"seconds", "examples_per_second"}
 
@@ -49,12 +51,27 @@ def far(a, b):
     return max(float(np.max(np.abs(np.asarray(x) - np.asarray(y)))) for x, y in pairs)
 
 
-def command(*arguments, devices=1):
-    """How a user would start the trainer, and in what environment."""
+def remembering(folder, writing=True):
+    """The environment of a process that finds there, and keeps, what is compiled."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        # In seconds; what takes less is not kept.
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0" if writing else "1e9",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
+def command(*arguments, devices=1, alone=False):
+    """How a user would start the trainer, and in what environment.
+
+    Who may be killed, or is not `alone`, keeps nothing that it compiles: JAX does not
+    write it at one stroke.
+    """
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "100"}
     environment |= {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
+    environment |= remembering(_COMPILED, writing=alone)
     line = [sys.executable, "-m", "rmsprop_jax.train", *map(str, arguments)]
     return {"args": line, "env": environment, "text": True}
 
@@ -62,7 +79,7 @@ def command(*arguments, devices=1):
 def run(*arguments, cwd, devices=1):
     """The finished process of a trainer."""
     return subprocess.run(
-        **command(*arguments, devices=devices),
+        **command(*arguments, devices=devices, alone=True),
         cwd=cwd,
         capture_output=True,
         check=False,
