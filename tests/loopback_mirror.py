@@ -122,14 +122,14 @@ def stalling(files, until, length=None):
 
     def behave(handler, name):
         send(handler, files[name][: len(files[name]) // 2], length or len(files[name]))
-        until.wait(20)
+        until.wait(100)
 
     return behave
 
 
 def silent(until):
     """Takes the request and says nothing until the event `until`."""
-    return lambda *_: until.wait(20)
+    return lambda *_: until.wait(100)
 
 
 def dripping(files, pause):

@@ -45,7 +45,7 @@ def dead(stack, until, monkeypatch):
 
     def resolve(host, *args, **kwargs):
         if host == "hangs.invalid":
-            until.wait(20)
+            until.wait(100)
         return real(host, *args, **kwargs)
 
     real = socket.getaddrinfo

@@ -19,7 +19,7 @@ from rmsprop_jax.train.data.download import fetch
 def check(path):
     if len(path.read_bytes()) != 2048:
         raise ValueError("expected 2048 bytes")
-fetch(sys.argv[1], [sys.argv[2]], check, Path(sys.argv[3]))
+fetch(sys.argv[1], [sys.argv[2]], check, Path(sys.argv[3]), stalled=100)
 """
 
 
@@ -28,7 +28,7 @@ def fetching(mirror, folder):
 
 
 def wait_for_parts(count, processes, folder):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 100
     while len(list(folder.iterdir())) < count:
         assert time.monotonic() < deadline
         assert [process.poll() for process in processes] == [None] * count
@@ -51,12 +51,12 @@ def test_a_killed_download_is_no_file_and_the_next_one_succeeds(tmp_path, stack,
 def test_two_processes_at_once_both_succeed(tmp_path, stack, until):
     def behave(handler, _):
         loopback.send(handler, DATA[:1024], len(DATA))
-        until.wait(20)
+        until.wait(100)
         handler.wfile.write(DATA[1024:])
 
     mirror = stack.enter_context(loopback.mirror(behave))
     processes = [fetching(mirror, tmp_path) for _ in range(2)]
     wait_for_parts(2, processes, tmp_path)
     until.set()
-    assert [process.wait(20) for process in processes] == [0, 0]
+    assert [process.wait(100) for process in processes] == [0, 0]
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(NAME, DATA)]

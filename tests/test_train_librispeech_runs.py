@@ -132,7 +132,7 @@ def test_a_file_that_is_cut_off_ends_the_run_with_one_line_that_names_it(
     line = command("train", *line, "--run", tmp_path / "run", "--workers", str(workers))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(**line, **pipes, cwd=made, start_new_session=True)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 2
     assert len(errors.strip().splitlines()) == 1, errors
     assert any(f"{path}: expected" in errors for path in train)
@@ -147,7 +147,7 @@ def test_ctrl_c_saves_the_run_and_ends_those_that_read(made, tmp_path):
     while "epoch" not in process.stdout.readline():
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    said, errors = process.communicate(timeout=200)
+    said, errors = process.communicate(timeout=600)
     assert (process.returncode, errors) == (130, "")
     assert "--resume goes on" in said
     assert gone(process.pid)
@@ -155,19 +155,18 @@ def test_ctrl_c_saves_the_run_and_ends_those_that_read(made, tmp_path):
 
 def test_two_processes_read_their_own_rows_and_compute_what_one_does(made, tmp_path):
     asked = options(made, "--epochs", "1", "--no-pictures", "--log-every", "10")
-    done = run("train", *asked, "--run", "one", cwd=tmp_path)
+    done = run("train", *asked, "--run", "one", cwd=tmp_path, optimized=False)
     assert done.returncode == 0, done.stderr
     join = ["--coordinator", f"localhost:{free_port()}", "--processes", "2"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    asked += ["--run", "two", *join, "--process-id"]
     both = [
         subprocess.Popen(
-            **command("train", *asked, "--run", "two", *join, "--process-id", str(i)),
-            **pipes,
-            cwd=tmp_path,
+            **command("train", *asked, str(i), optimized=False), **pipes, cwd=tmp_path
         )
         for i in range(2)
     ]
-    said = [process.communicate(timeout=280) for process in both]
+    said = [process.communicate(timeout=600) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     pairs = zip(rows(tmp_path / "two"), rows(tmp_path / "one"), strict=True)
     for ours, theirs in pairs:
@@ -178,12 +177,12 @@ def test_two_processes_read_their_own_rows_and_compute_what_one_does(made, tmp_p
 def test_optimizers_are_compared_and_rates_swept_in_memory(tmp_path):
     folder = speech_made.part(tmp_path / "few", (3, 14), chapters=1, count=16)
     few = ["--task", "librispeech", "--data-dir", folder, "--epochs", "1"]
-    few += ["--batch-size", "4"]
-    done = run(
-        "compare", *few, "--optimizers", "rmsprop", "sgd", "--trials", "1", "--seeds",
-        "1", "--hidden", "8", "--run", "a", "--no-pictures", cwd=tmp_path,
-    )  # fmt: skip
+    few += ["--batch-size", "4", "--hidden", "8"]
+    rivals = ["--optimizers", "rmsprop", "sgd", "--trials", "1", "--seeds", "1"]
+    rivals += ["--no-pictures", "--run", "a"]
+    done = run("compare", *few, *rivals, cwd=tmp_path, optimized=False)
     assert done.returncode == 0, done.stderr
     assert "14 utterances to learn from, 2 held out" in done.stdout
-    done = run("sweep", *few, "--budget", "2", "--run", "b", cwd=tmp_path)
+    tried = ["--budget", "2", "--run", "b"]
+    done = run("sweep", *few, *tried, cwd=tmp_path, optimized=False)
     assert done.returncode == 0, done.stderr

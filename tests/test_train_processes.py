@@ -44,7 +44,7 @@ def together(tmp_path_factory):
     """The folder of two processes' run, and what each printed."""
     folder = tmp_path_factory.mktemp("together") / "run"
     with ExitStack() as stack:
-        said = [process.communicate(timeout=200) for process in two(folder, stack)]
+        said = [process.communicate(timeout=600) for process in two(folder, stack)]
         return folder, said
 
 
@@ -83,14 +83,14 @@ def test_a_lost_process_ends_the_others_and_all_go_on_from_there(together, tmp_p
             assert first.poll() is None, first.communicate()
             time.sleep(0.02)
         second.kill()
-        _, errors = first.communicate(timeout=200)
+        _, errors = first.communicate(timeout=600)
         assert first.returncode != 0
         assert "process 0 of 2 ended before the run did" in errors
         assert "--resume" in errors
     assert not (folder / "result.json").exists()
     with ExitStack() as stack:
         for process in two(folder, stack, "--resume"):
-            said = process.communicate(timeout=200)
+            said = process.communicate(timeout=600)
             assert process.returncode == 0, said
     assert result(folder)["sha256"] == result(together[0])["sha256"]
     assert rows(folder) == rows(together[0])

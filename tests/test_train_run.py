@@ -34,7 +34,7 @@ def ended(folder, number, *arguments, devices=1):
             if text.startswith("epoch"):
                 break
         process.send_signal(number)
-        return process.wait(60), process.stdout.read()
+        return process.wait(300), process.stdout.read()
 
 
 def test_a_run_says_what_it_is_then_each_epoch_then_its_result(whole):

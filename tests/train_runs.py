@@ -61,29 +61,32 @@ def remembering(folder, writing=True):
     }
 
 
-def command(*arguments, devices=1, alone=False):
+def command(*arguments, devices=1, alone=False, optimized=True):
     """How a user would start the trainer, and in what environment.
 
     Who may be killed, or is not `alone`, keeps nothing that it compiles: JAX does not
-    write it at one stroke.
+    write it at one stroke. What is not `optimized` is sooner compiled, and rounds
+    otherwise.
     """
     root = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "COLUMNS": "100"}
     environment |= {"JAX_NUM_CPU_DEVICES": str(devices), "JAX_PLATFORMS": "cpu"}
     environment |= remembering(_COMPILED, writing=alone)
+    if not optimized:
+        environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
     line = [sys.executable, "-m", "rmsprop_jax.train", *map(str, arguments)]
     return {"args": line, "env": environment, "text": True}
 
 
-def run(*arguments, cwd, devices=1):
+def run(*arguments, cwd, devices=1, optimized=True):
     """The finished process of a trainer."""
     return subprocess.run(
-        **command(*arguments, devices=devices, alone=True),
+        **command(*arguments, devices=devices, alone=True, optimized=optimized),
         cwd=cwd,
         capture_output=True,
         check=False,
-        timeout=300,
+        timeout=600,
     )
 
 
