@@ -7,7 +7,8 @@ for where the trainer looks, RMSPROP_JAX_DATA say.
 
 The same on all sides (`peers.spoken`): features, two layers of 128 and dropout, first
 weights, batches of 64 and their orders, RMSprop at a constant rate, the gradient's norm
-kept to 1; no augmentation, no average of the weights. A step is all of that: batch,
+kept to 1; no augmentation, no average of the weights. One side of PyTorch trims each
+batch to its longest sequence, as people do by hand. A step is all of that: batch,
 loss, gradient, clipping, update. Every repetition of a side is a fresh process, and the
 sides take turns; counted are the epochs after the first. That the model is the same is
 seen by the test loss before the first step, which must agree to 1e-4; what dropout
@@ -46,6 +47,9 @@ def _keras(backend, label, **options):
 SIDES = {
     "trainer": _side("lstm_by_trainer", ("flax", "orbax"), "this trainer"),
     "torch": _side("lstm_by_torch", ("torch",), "PyTorch"),
+    "torch-trim": _side(
+        "lstm_by_torch", ("torch",), "PyTorch, batches trimmed", trim=True
+    ),
     "keras-jax": _keras("jax", "Keras on JAX", steps_per_execution=6),
     "keras-tensorflow": _keras(
         "tensorflow", "Keras on TensorFlow", steps_per_execution=42
@@ -53,6 +57,7 @@ SIDES = {
 }
 # What the sides above were chosen from, to be run by name.
 TRIED = {
+    "torch-packed": _side("lstm_by_torch", ("torch",), "PyTorch, packed", pack=True),
     "torch-time": _side(
         "lstm_by_torch", ("torch",), "PyTorch, time first", first="time"
     ),

@@ -1,5 +1,6 @@
 """The benchmark of speech: its table, and its smallest size where the data are."""
 
+import numpy as np
 import pytest
 
 from benchmarks import lstm, receipts, speech, speech_optimizers
@@ -133,6 +134,10 @@ def test_the_page_has_the_steps_of_the_latest_quiet_run():
         "makes 50 steps a second here, 25 in PyTorch, 20 in Keras 3 on JAX, 10 in "
         "Keras 3 on TensorFlow: 2.00 times those of Torch, the fastest of the others"
     )
+    run.append(side("torch-trim", 40.0) | {"question": "?"})
+    said = hearing_digits.steps([*run, *later])
+    assert "25 in PyTorch, 40 in PyTorch with batches trimmed to their longest" in said
+    assert "1.25 times those of Torch-Trim" in said
 
 
 def test_models_that_differ_are_noticed():
@@ -140,10 +145,28 @@ def test_models_that_differ_are_noticed():
     assert lstm.apart([side("a", 1.0), side("b", 1.0, at_first=[0.1, 2.4])]) > 0.04
 
 
+def test_a_trimmed_or_packed_batch_has_the_outputs_of_the_whole():
+    torch = pytest.importorskip("torch")
+    from benchmarks.peers import lstm_by_torch, spoken
+
+    assert {"torch", "torch-trim"} < lstm.SIDES.keys()
+    drawn = spoken.drawn(np.random.default_rng(0), 6, 4)
+    frames = torch.randn(3, 9, 6, generator=torch.manual_seed(0))
+    true = (torch.arange(9)[None, :] < torch.tensor([[5], [2], [7]])).float()
+    whole, packed = (lstm_by_torch.Model(drawn, "batch", pack) for pack in (0, 1))
+    whole.eval(), packed.eval()
+    cut = lstm_by_torch.trimmed(frames, true)
+    assert cut[0].shape == (3, 7, 6)
+    with torch.inference_mode():
+        expected = whole(frames, true)
+        for other in (whole(*cut), packed(frames, true)):
+            np.testing.assert_allclose(other, expected, atol=1e-6)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("peer", ["torch", "keras-jax"])
+@pytest.mark.parametrize("peer", ["torch", "torch-trim", "torch-packed", "keras-jax"])
 def test_the_sides_have_one_model(peer, tmp_path, capsys):
-    if lstm.SIDES[peer].missing():
+    if (lstm.SIDES | lstm.TRIED)[peer].missing():
         pytest.skip(f"{peer} is not installed")
     out = tmp_path / "lstm.jsonl"
     assert lstm.main(["--smoke", "--sides", "trainer", peer, "--out", str(out)]) == 0

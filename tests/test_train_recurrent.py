@@ -1,6 +1,4 @@
-"""Recurrent models: the recurrences against Flax's, true lengths, and learning."""
-
-from functools import partial
+"""Recurrent models: true lengths, dropout and dtypes."""
 
 import jax
 import jax.numpy as jnp
@@ -8,68 +6,12 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from test_train_recurrence import CELLS, COUNT, FEATURES, LENGTH, WIDTH, layer, noise
 
 from rmsprop_jax.train import recurrent
+from rmsprop_jax.train.cells import LSTM
 from rmsprop_jax.train.models import build
-from rmsprop_jax.train.recurrence import GRU, LSTM, recur
 from rmsprop_jax.train.recurrent import Layer, Sequence, stacked
-
-WIDTH, FEATURES, COUNT = 6, 5, 9
-LENGTH = np.array([9, 4, 1], np.int32)
-CELLS = {"lstm": (LSTM, nnx.OptimizedLSTMCell), "gru": (GRU, nnx.GRUCell)}
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-def layer(name, backwards):
-    made = Layer(
-        CELLS[name][0], FEATURES, WIDTH, backwards=backwards,
-        dtype=jnp.dtype("float32"), rngs=nnx.Rngs(0),
-    )  # fmt: skip
-    made.bias[...] = jnp.asarray(noise(*made.bias.shape, seed=3))
-    return made
-
-
-def flax_layer(name, ours, backwards):
-    """Flax's, with the parameters of ours."""
-    cell = CELLS[name][1](FEATURES, WIDTH, rngs=nnx.Rngs(0))
-    cell.dense_i.kernel[...] = ours.into[...]
-    cell.dense_h.kernel[...] = ours.again[...]
-    (cell.dense_h if name == "lstm" else cell.dense_i).bias[...] = ours.bias[...]
-    return nnx.RNN(cell, reverse=backwards, keep_order=backwards)
-
-
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("name", CELLS)
-def test_a_layer_is_that_of_flax_and_so_are_its_gradients(name, backwards):
-    x, weights = noise(3, COUNT, FEATURES), noise(3, COUNT, WIDTH, seed=1)
-    true = np.arange(COUNT)[None, :] < LENGTH[:, None]
-    mask = true[..., None].astype(np.float32)
-
-    def ours(layer, x):
-        h = layer(x.swapaxes(0, 1), jnp.asarray(mask.swapaxes(0, 1))).swapaxes(0, 1)
-        return (h * mask * weights).sum(), h
-
-    def theirs(layer, x):
-        h = layer(x, seq_lengths=jnp.asarray(LENGTH))
-        return (h * mask * weights).sum(), h
-
-    own = layer(name, backwards)
-    other = flax_layer(name, own, backwards)
-    (grads, slope), h = nnx.grad(ours, argnums=(0, 1), has_aux=True)(own, x)
-    (expected, expected_slope), flax_h = nnx.grad(theirs, argnums=(0, 1), has_aux=True)(
-        other, x
-    )
-    close = partial(np.testing.assert_allclose, atol=1e-5, rtol=1e-5)
-    close(h[true], flax_h[true])
-    close(slope, expected_slope)
-    cell = expected["cell"]
-    biased = "dense_h" if name == "lstm" else "dense_i"
-    close(grads["into"][...], cell["dense_i"]["kernel"][...])
-    close(grads["again"][...], cell["dense_h"]["kernel"][...])
-    close(grads["bias"][...], cell[biased]["bias"][...])
 
 
 def model(name, each_frame=False, **options):
@@ -200,37 +142,11 @@ def test_what_a_model_cannot_do_is_refused(name, shape, each_frame, words):
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_gradients_in_bfloat16_are_those_in_float32_but_for_rounding(name):
-    x, weights = noise(COUNT, 3, FEATURES), noise(COUNT, 3, WIDTH, seed=1)
-    true = (np.arange(COUNT)[:, None] < LENGTH).astype(np.float32)[..., None]
-    own = layer(name, backwards=True)
-
-    def gradients(dtype):
-        def loss(x, into, again, bias):
-            way = own.way._replace(dtype=jnp.dtype(dtype))
-            return (recur(way, x, true, into, again, bias) * weights).sum()
-
-        parameters = (own.into[...], own.again[...], own.bias[...])
-        return jax.grad(loss, argnums=(0, 1, 2, 3))(jnp.asarray(x), *parameters)
-
-    for wide, narrow in zip(gradients("float32"), gradients("bfloat16"), strict=True):
-        assert narrow.dtype == jnp.float32
-        apart = np.linalg.norm(narrow - wide) / np.linalg.norm(wide)
-        assert 0 < apart < 0.02
-
-
-@pytest.mark.parametrize("name", CELLS)
-def test_a_batch_on_several_devices_stays_there(name):
-    own = layer(name, backwards=False)
-    mesh = jax.sharding.Mesh(np.asarray(jax.devices()[:2]), ("data",))
-    spread = jax.NamedSharding(mesh, jax.P(None, "data"))
-    x = jax.device_put(noise(COUNT, 4, FEATURES), spread)
-    true = jax.device_put(np.ones((COUNT, 4, 1), np.float32), spread)
-    graph, params = nnx.split(own)
-
-    def loss(params, x):
-        return jnp.square(nnx.merge(graph, params)(x, true)).sum()
-
-    program = jax.jit(jax.grad(loss)).lower(params, x).compile().as_text()
-    assert "all-reduce" in program
-    assert "all-gather" not in program
+def test_recurrences_stay_in_float32_whatever_the_default_of_jax_is(name):
+    with jax.enable_x64(True):
+        made = model(name)
+        loss = nnx.grad(lambda m, x, n: jnp.square(m(Sequence(x, n))).sum())
+        frames = jax.ShapeDtypeStruct((3, COUNT, FEATURES), jnp.float32)
+        slopes = jax.eval_shape(loss, made, frames, jnp.asarray(LENGTH))
+    leaves = [*jax.tree.leaves(nnx.state(made, nnx.Param)), *jax.tree.leaves(slopes)]
+    assert {leaf.dtype for leaf in leaves} == {jnp.dtype("float32")}

@@ -37,6 +37,16 @@ def strings(count, seed):
     return digit_strings.examples(TONES, count, np.random.default_rng(seed))
 
 
+def test_measures_are_float32_whatever_the_default_of_jax_is():
+    # Optax mixes dtypes there, which the trainer lets it.
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):
+        outputs = jax.ShapeDtypeStruct((2, 9, 11), jnp.float32)
+        batch = {"digits": jax.ShapeDtypeStruct((2, 3), jnp.int32)}
+        measures = jax.eval_shape(TASK.measures, outputs, batch)
+    dtypes = {leaf.dtype for leaf in jax.tree.leaves(measures)}
+    assert dtypes == {jnp.dtype("float32")}
+
+
 @pytest.fixture(scope="module")
 def task():
     data = Dataset(train=strings(24, 0), test=strings(6, 1))

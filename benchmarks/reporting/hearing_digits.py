@@ -68,9 +68,12 @@ _MEAN_AND_ERROR = ("", "/standard_error")
 
 def steps(rows: list[Row]) -> str:
     """How many a second, beside each peer."""
-    (run,) = receipts.newest(rows, sides=["trainer", *_PEERS]).values()
+    needed = ["trainer", "torch", "keras-jax", "keras-tensorflow"]
+    (run,) = receipts.newest(rows, sides=needed).values()
     found = medians(run)
-    peers = ", ".join(f"{found[side]:.0f} {words}" for side, words in _PEERS.items())
+    peers = ", ".join(
+        f"{found[side]:.0f} {words}" for side, words in _PEERS.items() if side in found
+    )
     fastest, ratio = ratio_to_fastest(run)
     return (
         f"makes {found['trainer']:.0f} steps a second here, {peers}: {ratio:.2f} times "
@@ -80,6 +83,7 @@ def steps(rows: list[Row]) -> str:
 
 _PEERS = {
     "torch": "in PyTorch",
+    "torch-trim": "in PyTorch with batches trimmed to their longest",
     "keras-jax": "in Keras 3 on JAX",
     "keras-tensorflow": "in Keras 3 on TensorFlow",
 }

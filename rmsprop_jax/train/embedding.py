@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from rmsprop_jax.train.recurrent import Sequence
@@ -32,7 +33,7 @@ class Embedded(nnx.Module):
         self, recurrent: Callable[..., Any], count: int, outputs: int, **options: Any
     ):
         rngs = options["rngs"]
-        vectors = jax.random.normal(rngs.params(), (count, WIDTH))
+        vectors = jax.random.normal(rngs.params(), (count, WIDTH), jnp.float32)
         self.vectors = nnx.Param(vectors.at[:_NEUTRAL].set(0.0))
         # A symbol is a step: words are few, and each of them counts.
         self.recurrent = recurrent((None, WIDTH), outputs, beside=1, **options)

@@ -1,12 +1,16 @@
-"""The recurrences of an LSTM and a GRU over all frames, and the way back.
+"""A recurrence over all frames, and the way back.
 
-h_t, … = advance(h_{t−1}, …; x_t V + b, h_{t−1} W)
+    h_t, … = advance(h_{t−1}, …; x_t V + b, h_{t−1} W)
 
-What does not wait for the frame before is computed for all frames at once: x V, the
+What does not wait for the frame before is computed for several frames at once: x V, the
 gradients of V, W and b, and the slopes of all gates. Left to the loop back are one
 product with Wᵀ and a few multiplications. JAX's own gradient of a `scan` adds up that
 of W frame by frame: on two CPU cores an LSTM of 128 × 2 took 1.5 times as long with it.
 The price: there is no derivative in forward mode.
+
+A batch takes as long as its longest sequence, not as its arrays: frames go by in pieces
+of a few, and a loop whose end is known when it runs stops after the last piece in which
+any frame is true.
 """
 
 from collections.abc import Callable
@@ -15,31 +19,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+from jax.custom_batching import custom_vmap
 
+from rmsprop_jax.train.cells import Cell
 
-class Cell(NamedTuple):
-    """One step of a recurrence, forth and back.
-
-    Attributes:
-        states: How many arrays a state has; h is the first.
-        gates: How many times the width of h the products are.
-        bias: Width → where b begins.
-        advance: State, x V + b, h W → state, and what the way back wants to know.
-        slopes: What `advance` told of all frames, the states before and after them →
-            what `retreat` takes.
-        retreat: Slope of the state after, slopes → slope of x V + b, and of the state
-            before, but for what came by way of h W.
-        through: Slope of x V + b, slopes → slope of h W.
-    """
-
-    states: int
-    gates: int
-    bias: Callable[[int], jax.Array]
-    advance: Callable[[tuple, jax.Array, jax.Array], tuple[tuple, Any]]
-    slopes: Callable[[Any, tuple, tuple], tuple]
-    retreat: Callable[[tuple, tuple], tuple[jax.Array, tuple]]
-    through: Callable[[jax.Array, tuple], jax.Array]
+# Of more frames, more would be past the end; of fewer, products are too small.
+PIECE = 4
+# Gradients of V, W and b are one product, over so many eighths of the frames as it
+# takes. Piece by piece, several devices would add up after each.
+_PARTS = 8
 
 
 class Way(NamedTuple):
@@ -72,7 +60,6 @@ class Way(NamedTuple):
         return jax.lax.dot_general(a, b, over, preferred_element_type=jnp.float32)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
 def recur(
     way: Way,
     x: jax.Array,
@@ -83,6 +70,9 @@ def recur(
 ) -> jax.Array:
     """The h after each frame, (frames, batch, width), from h = 0.
 
+    Frames after the last that is true for any of the batch have no part in anything:
+    h is 0 there or as if they were frames, and its slope there is not asked for.
+
     Args:
         way: How.
         x: (frames, batch, features).
@@ -91,12 +81,19 @@ def recur(
         again: W, (width, gates · width).
         bias: b, (gates · width,).
     """
+    spare = ((0, -x.shape[0] % PIECE), (0, 0), (0, 0))
+    whole = jnp.pad(x, spare), jnp.pad(true, spare)
+    h: Any = _recur(way, *whole, into, again, bias)
+    return h[: x.shape[0]]
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _recur(way, x, true, into, again, bias):
     return _run(way, x, true, into, again, bias, lambda state, _: state[0])
 
 
 def _run(way, x, true, into, again, bias, kept):
-    inputs = way.product(x, into) + bias.reshape(1, 1, -1)
-    start = (jnp.zeros((x.shape[1], again.shape[0])),) * way.cell.states
+    nothing = jnp.zeros((x.shape[1], again.shape[0]), jnp.float32)
 
     def step(state, now):
         x, true = now
@@ -105,7 +102,13 @@ def _run(way, x, true, into, again, bias, kept):
             state = tuple(part * true for part in state)
         return state, kept(state, said)
 
-    return jax.lax.scan(step, start, (inputs, true), reverse=way.backwards)[1]
+    def piece(state, now):
+        x, true = now
+        inputs = way.product(x, into) + bias.reshape(1, 1, -1)
+        return jax.lax.scan(step, state, (inputs, true), reverse=way.backwards)
+
+    start = (nothing,) * way.cell.states
+    return _over(_pieces(true), piece, start, (x, true), reverse=way.backwards)
 
 
 def _forth(way, x, true, into, again, bias):
@@ -116,7 +119,6 @@ def _forth(way, x, true, into, again, bias):
 def _back(way, kept, given):
     x, true, into, again, after, said = kept
     before = tuple(_before(part, way.backwards) for part in after)
-    slopes = way.cell.slopes(said, before, after)
 
     def step(slope, now):
         given, true, slopes = now
@@ -127,21 +129,34 @@ def _back(way, kept, given):
         of_h = way.product(way.cell.through(of_x, slopes), again.T)
         return (rest[0] + of_h, *rest[1:]), of_x
 
-    start = tuple(jnp.zeros_like(part[0]) for part in after)
-    of_x = jax.lax.scan(step, start, (given, true, slopes), reverse=not way.backwards)[
-        1
-    ]
-    of_product = way.cell.through(of_x, slopes)
-    return (
-        way.product(of_x, into.T).astype(x.dtype),
-        jnp.zeros_like(true),
-        way.outer(x, of_x),
-        way.outer(before[0], of_product),
-        of_x.sum(axis=(0, 1)),
+    def piece(slope, now):
+        given, true, said, before, after = now
+        slopes = way.cell.slopes(said, before, after)
+        frames = given, true, slopes
+        slope, of_x = jax.lax.scan(step, slope, frames, reverse=not way.backwards)
+        of_frames = way.product(of_x, into.T).astype(x.dtype)
+        of_product = way.cell.through(of_x, slopes)
+        # Kept once if it is the same, as it is for an LSTM.
+        return slope, (of_frames, of_x, *([of_product] * (of_product is not of_x)))
+
+    pieces, start = _pieces(true), tuple(jnp.zeros_like(part[0]) for part in after)
+    frames = given, true, said, before, after
+    of_frames, of_x, *others = _over(
+        pieces, piece, start, frames, reverse=not way.backwards
     )
+    gradients = _of_first(
+        pieces,
+        lambda x, before, of_x, *others: (
+            way.outer(x, of_x),
+            way.outer(before, *others or (of_x,)),
+            of_x.sum(axis=(0, 1)),
+        ),
+        (x, before[0], of_x, *others),
+    )
+    return of_frames, jnp.zeros_like(true), *gradients
 
 
-recur.defvjp(_forth, _back)
+_recur.defvjp(_forth, _back)
 
 
 def _before(after: jax.Array, backwards: bool) -> jax.Array:
@@ -151,97 +166,60 @@ def _before(after: jax.Array, backwards: bool) -> jax.Array:
     return jnp.concatenate(parts)
 
 
-def _side_by_side(*parts: jax.Array) -> jax.Array:
-    return jnp.concatenate(parts, axis=-1)
+@custom_vmap
+def _pieces(true: jax.Array) -> jax.Array:
+    """How many pieces there are up to the last true frame of any of the batch."""
+    some = true.max(axis=tuple(range(1, true.ndim))) > 0
+    ends = 1 + jnp.arange(len(true), dtype=jnp.int32) // PIECE
+    return jnp.where(some, ends, 0).max()
 
 
-def _lstm(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
-    """State: h = o tanh(c) and c ← f c + i g, with i, f, o = σ and g = tanh.
-
-    By σ(x) = ½ + ½ tanh(x/2) all four are one pass over one array: of its quarters
-    apart, XLA:CPU takes five times as long.
-    """
-    scale, offset = _tanh_or_sigmoid(state[0].shape[-1])
-    gates = offset + scale * jnp.tanh(scale * (x + again))
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    c = f * state[1] + i * g
-    return (o * jnp.tanh(c), c), gates
+@_pieces.def_vmap
+def _(size, batched, true):
+    """One number for all: with one each, a turn would choose between all arrays."""
+    del size, batched
+    return _pieces(true.swapaxes(0, 1)), False
 
 
-def _tanh_or_sigmoid(width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and offset for i, f, g and o: tanh for g, σ for the others."""
-    scale = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), width)[None, :]
-    return scale, 1 - scale
+def _over(
+    pieces: jax.Array,
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    start: Any,
+    frames: Any,
+    *,
+    reverse: bool,
+) -> Any:
+    """As `scan`, by pieces of which only the first `pieces` are; the rest give 0."""
+
+    def cut(i):
+        return jax.tree.map(
+            lambda x: jax.lax.dynamic_slice_in_dim(x, i * PIECE, PIECE), frames
+        )
+
+    def turn(k, both):
+        carry, out = both
+        i = pieces - 1 - k if reverse else k
+        carry, made = step(carry, cut(i))
+        put = partial(
+            jax.lax.dynamic_update_slice_in_dim, start_index=i * PIECE, axis=0
+        )
+        return carry, jax.tree.map(put, out, made)
+
+    count = len(jax.tree.leaves(frames)[0])
+    shapes = jax.eval_shape(lambda: step(start, cut(0)))[1]
+    out = jax.tree.map(lambda x: jnp.zeros((count, *x.shape[1:]), x.dtype), shapes)
+    return jax.lax.fori_loop(0, pieces, turn, (start, out))[1]
 
 
-def _lstm_slopes(gates: jax.Array, before: tuple, after: tuple) -> tuple:
-    """The factors of `_lstm_back`: of the four gates, o (1 − t²), f."""
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    t = jnp.tanh(after[1])
-    to_x = _side_by_side(
-        g * i * (1 - i), before[1] * f * (1 - f), i * (1 - g * g), t * o * (1 - o)
-    )
-    return to_x, o * (1 - t * t), f
-
-
-def _lstm_back(slope: tuple, slopes: tuple) -> tuple:
-    """From the slopes of h and c after a frame, with t = tanh c and c₋ before it.
-
-    δc ← δc + δh o (1 − t²),    δc₋ = δc f
-    δi, δf, δg, δo = δc g i (1 − i), δc c₋ f (1 − f), δc i (1 − g²), δh t o (1 − o)
-    """
-    (h, c), (to_x, to_c, to_before) = slope, slopes
-    c = c + h * to_c
-    return to_x * _side_by_side(c, c, c, h), (0.0, c * to_before)
-
-
-def _remembering(width: int) -> jax.Array:
-    """The forget gate begins at 1: open, or the gradient would not reach far."""
-    return jnp.zeros((4, width)).at[1].set(1.0).ravel()
-
-
-def _gru(state: tuple, x: jax.Array, again: jax.Array) -> tuple:
-    """State: h ← (1 − z) n + z h, with r, z = σ and n = tanh(xₙ + r hₙ)."""
-    both = 0.5 + 0.5 * jnp.tanh(0.5 * (x + again))
-    r, z, _ = jnp.split(both, 3, axis=-1)
-    xn, hn = (jnp.split(a, 3, axis=-1)[2] for a in (x, again))
-    n = jnp.tanh(xn + r * hn)
-    return ((1 - z) * n + z * state[0],), (r, z, n, hn)
-
-
-def _gru_slopes(said: tuple, before: tuple, _: tuple) -> tuple:
-    """The factors of `_gru_back`: for the gates, z, and of x V to h W."""
-    r, z, n, hn = said
-    to_n = (1 - z) * (1 - n * n)
-    to_x = _side_by_side(to_n * hn * r * (1 - r), (before[0] - n) * z * (1 - z), to_n)
-    return to_x, z, _side_by_side(jnp.ones_like(r), jnp.ones_like(r), r)
-
-
-def _gru_back(slope: tuple, slopes: tuple) -> tuple:
-    """From the slope of h after a frame, with h₋ before it.
-
-    δn = δh (1 − z) (1 − n²),    δr = δn hₙ r (1 − r),    δhₙ = r δn
-    δz = δh (h₋ − n) z (1 − z),    δh₋ = δh z
-    """
-    (h,), (to_x, to_before, _) = slope, slopes
-    return to_x * _side_by_side(h, h, h), (h * to_before,)
-
-
-LSTM = Cell(
-    states=2,
-    gates=4,
-    bias=_remembering,
-    advance=_lstm,
-    slopes=_lstm_slopes,
-    retreat=_lstm_back,
-    through=lambda of_x, _: of_x,
-)
-GRU = Cell(
-    states=1,
-    gates=3,
-    bias=lambda width: jnp.zeros(3 * width),
-    advance=_gru,
-    slopes=_gru_slopes,
-    retreat=_gru_back,
-    through=lambda of_x, slopes: of_x * slopes[2],
-)
+def _of_first(
+    pieces: jax.Array, compute: Callable[..., Any], frames: tuple[jax.Array, ...]
+) -> Any:
+    """Of as many eighths of the frames as there are pieces in, or the next more."""
+    count = len(frames[0]) // PIECE
+    ends = sorted({-(-count * part // _PARTS) for part in range(1, _PARTS + 1)})
+    ways = [
+        lambda *frames, end=end: compute(*(x[: end * PIECE] for x in frames))
+        for end in ends
+    ]
+    which = sum((pieces > end).astype(jnp.int32) for end in ends[:-1])
+    return jax.lax.switch(which, ways, *frames)

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from rmsprop_jax.train.recurrence import GRU, LSTM, Way, recur
+from rmsprop_jax.train.cells import GRU, LSTM
+from rmsprop_jax.train.recurrence import Way, recur
 
 # So many frames are read as one: fewer steps, each of them wider.
 STACKED = 4
@@ -36,9 +37,10 @@ class Layer(nnx.Module):
 
     def __init__(self, cell, features, width, *, backwards=False, dtype, rngs):
         self.way = Way(cell, backwards, dtype)
-        make = nnx.initializers.lecun_normal()
+        # Float32 whatever JAX's default is, as those of Flax's own layers.
+        make = partial(nnx.initializers.lecun_normal(), dtype=jnp.float32)
         self.into = nnx.Param(make(rngs.params(), (features, cell.gates * width)))
-        make = nnx.initializers.orthogonal()
+        make = partial(nnx.initializers.orthogonal(), dtype=jnp.float32)
         gates = [make(key, (width, width)) for key in _keys(rngs, cell.gates)]
         self.again = nnx.Param(jnp.concatenate(gates, axis=1))
         self.bias = nnx.Param(cell.bias(width))

@@ -48,11 +48,12 @@ class Transcribing:
         # Frames past the end are blank for certain, and cost nothing.
         losses = optax.ctc_loss(
             outputs,
-            jnp.zeros(outputs.shape[:2]),
+            jnp.zeros(outputs.shape[:2], outputs.dtype),
             spoken + 1,
             (spoken < 0).astype(jnp.float32),
         )
-        return losses / jnp.maximum(self._counts(batch), 1)
+        # Of zeros of its own, Optax makes float64 where JAX's default is.
+        return losses.astype(jnp.float32) / jnp.maximum(self._counts(batch), 1)
 
     def measured(self, outputs: jax.Array, batch: Batch) -> Measures:
         """Loss; mistakes for each symbol; and for each word, or whole transcripts."""
