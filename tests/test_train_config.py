@@ -75,7 +75,7 @@ def test_a_saved_config_is_read_back_and_can_be_typed(tmp_path):
         ]
     )
     config_file.save(config, tmp_path / "config.json")
-    assert config_file.load(tmp_path / "config.json") == config
+    assert config_file.load(tmp_path / "config.json", Config()) == config
     assert parse(["--config", str(tmp_path / "config.json")]) == config
 
 
@@ -96,7 +96,7 @@ def test_the_options_of_another_run_make_a_new_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "expected the JSON of a run"),
+        ("{", "expected options as JSON"),
         ("[1]", "expected an object of options"),
         (
             '{"learnin_rate": 1}',

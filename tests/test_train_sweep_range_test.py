@@ -29,7 +29,7 @@ def never(*_, **__):
         (["--dialect", "torhc"], "dialect='torhc': expected one of"),
         (["--nesterov"], "expected momentum too"),
         (["--hidden", "0"], "--hidden 0: expected 1 or more"),
-        (["--batch-size", "2000"], "--batch-size 2000: there are 1437"),
+        (["--batch-size", "2000"], "--batch-size 2000: expected at most 1437"),
         (["--task", "linear", "--model", "cnn"], "--model cnn: it does not take"),
     ],
 )
@@ -58,7 +58,7 @@ def test_the_range_and_the_next_line_are_said(model, tmp_path, capsys, seen):
     program, name, *options = shlex.split(line.removeprefix("to look closer: "))
     assert (program, name) == ("rmsprop-jax", "sweep")
     next_one = sweep.parse(options)
-    assert (next_one.task, next_one.model) == ("digits", model)
+    assert (next_one.learning.task, next_one.learning.model) == ("digits", model)
     assert next_one.momentum == "0.5"
     assert_legible(seen[0])
     assert cli.main(["range-test", *asked, *folder]) == 2

@@ -50,7 +50,7 @@ class SavedRun:
             ValueError: If there is no run, or no such checkpoint or devices.
         """
         folder = Folder(path)
-        self.config = folder.saved_config()
+        self.config = folder.saved()
         self._about = folder.about()
         self.task = TASKS[self.config.learning.task].told(self._about)
         running = options.replace(self.config, devices=count).running

@@ -99,9 +99,11 @@ def pace_of(config: Config, count: int) -> Pace:
     """
     batch_size = config.learning.batch_size or 0
     if batch_size > count:
+        held_out = config.learning.validation
+        beside = f" beside --validation {held_out}" if held_out else ""
         raise ValueError(
             f"--batch-size {batch_size}: expected at most {count}, which is how "
-            "many examples there are to train on."
+            f"many examples there are to train on{beside}."
         )
     return Pace(count // batch_size, config.learning.epochs or 0, batch_size)
 

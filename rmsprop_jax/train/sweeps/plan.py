@@ -1,6 +1,5 @@
 """A sweep, told completely: what can be known or refused before it begins."""
 
-import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -13,9 +12,9 @@ from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import settings
 from rmsprop_jax.train.devices import local
+from rmsprop_jax.train.folder import new_path
+from rmsprop_jax.train.ground import Ground, filled, ground
 from rmsprop_jax.train.optimizers import Pace, optimizer
-from rmsprop_jax.train.sweeps import sweep as asking
-from rmsprop_jax.train.sweeps.ground import Ground, ground, new_path
 from rmsprop_jax.train.sweeps.sweep import HYPERPARAMETERS, Sweep
 from rmsprop_jax.train.sweeps.trial import configured
 from rmsprop_jax.train.sweeps.values import values
@@ -24,8 +23,6 @@ FACTOR = 3  # One in so many goes on, for so many times as long.
 _MOST_DROPS = 3
 _POINTS = 32
 _MOST_JUDGEMENTS = 30
-# Where a run is, and what it shows, stays as it was asked for.
-_NOT_FILLED = {"run", "resume", "quiet", "pictures", "devices"}
 
 
 class Stage(NamedTuple):
@@ -68,12 +65,12 @@ class Plan(NamedTuple):
     @property
     def metric(self) -> str:
         """What decides."""
-        return f"validation/{self.asked.choose_by}"
+        return f"validation/{self.asked.tuning.choose_by}"
 
     @property
     def mode(self) -> Any:
         """Which is better."""
-        return "max" if self.asked.choose_by == "accuracy" else "min"
+        return "max" if self.asked.tuning.choose_by == "accuracy" else "min"
 
 
 def planned(asked: Sweep) -> Plan:
@@ -83,7 +80,7 @@ def planned(asked: Sweep) -> Plan:
         ValueError: If one is wrong, or options contradict one another.
     """
     for name in ("budget", "seeds", "at_once", "validation"):
-        value = getattr(asked, name)
+        value = options.values(asked)[name]
         if value is not None and value < 1:
             raise ValueError(f"{options.flag(name)} {value}: expected 1 or more.")
     space = {
@@ -98,23 +95,12 @@ def planned(asked: Sweep) -> Plan:
             "which is how many trials there are."
         )
     settings.check_seeds(asked.seed, asked.seeds)
-    base = ground(asking.base(asked), holds_out=True)
-    if asked.choose_by not in base.task.reported:
-        raise ValueError(
-            f"--choose-by {asked.choose_by}: {base.task.name} has no such measure, but "
-            f"{' and '.join(base.task.reported)}."
-        )
+    base = ground(options.run_of(asked, but=HYPERPARAMETERS), asked.tuning.choose_by)
     _check_optimizers(base, space)
     local(asked.devices)
     every, stages = _stages(base.pace, points, asked)
-    filled = options.values(base.config)
-    names = {field.name for field in dataclasses.fields(asked)} & filled.keys()
-    names -= _NOT_FILLED | set(HYPERPARAMETERS)
-    asked = dataclasses.replace(
-        asked,
-        **{name: filled[name] for name in names},
-        run=asked.run or new_path(base.config, "sweep"),
-    )
+    run = asked.run or new_path(base.config, "sweep")
+    asked = options.replace(filled(asked, base.config, HYPERPARAMETERS), run=run)
     return Plan(asked, base, space, points, every, stages)
 
 

@@ -125,8 +125,8 @@ def described(plan: Plan, point: Point) -> list[str]:
 
 def metric_words(plan: Plan, value: float) -> str:
     """The metric that decides, as people read it."""
-    word = percent if plan.asked.choose_by == "accuracy" else loss_text
-    return f"{plan.asked.choose_by} {word(value)}"
+    word = percent if plan.asked.tuning.choose_by == "accuracy" else loss_text
+    return f"{plan.asked.tuning.choose_by} {word(value)}"
 
 
 def named(hyperparameters: Any) -> list[str]:
