@@ -26,7 +26,7 @@ def never(*_):
             ["--task", "linear", "--choose-by", "accuracy"],
             "--choose-by accuracy: linear",
         ),
-        (["--devices", "9"], "--devices 9: this process has 8"),
+        (["--devices", "9"], "--devices 9: expected at most 8"),
         (["--batch-size", "65"], "expected a multiple of 8"),
         (["--epochs", "0"], "--epochs 0: expected 1 or more"),
         (["--resume"], "expected --run FOLDER too"),

@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from benchmarks.peers import protocol
+from rmsprop_jax.train import checks, devices, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import devices, settings
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.job import train as _  # noqa: F401, all that the command imports
 from rmsprop_jax.train.tasks import TASKS
@@ -58,7 +58,7 @@ def main():
     diary.mark("imports")
     start = protocol.start(assignment)
     config = options.replace(Config(), **given(assignment, start.weights))
-    settings.check(config)
+    checks.check(config)
     config = settings.resolve(config, assignment.task, assignment.model)
     training = Training(config, TASKS[assignment.task])
     diary.mark("data")

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 
 from benchmarks.peers import protocol, spoken
+from rmsprop_jax.train import checks, devices, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import devices, settings
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.dataset import Dataset
 from rmsprop_jax.train.tasks import TASKS
@@ -56,7 +56,7 @@ def main():
     task = dataclasses.replace(TASKS[assignment.task], load=lambda _: Dataset(*parts))
     width = start.weights[1].shape[0]
     config = options.replace(Config(), **given(assignment, width))
-    settings.check(config)
+    checks.check(config)
     training = Training(settings.resolve(config, task.name, assignment.model), task)
     diary.mark("data")
     pace, log_every = training.pace, config.running.log_every

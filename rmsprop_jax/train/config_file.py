@@ -1,12 +1,12 @@
 """The options of a command in a file: in its folder, and for `train --config`."""
 
-import difflib
 import json
 from pathlib import Path
 from typing import Any
 
 from rmsprop_jax.files import write_text
 from rmsprop_jax.train.config import Asked, Config, flag, replace, values
+from rmsprop_jax.wording import nearest
 
 _PATHS = {"data_dir", "run", "compilation_cache"}
 
@@ -66,7 +66,5 @@ def _read(path: Path, start: Any) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise ValueError(f"{path}: expected an object of options, got {read!r:.60}.")
     for name in read.keys() - known.keys():
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{path}: {name!r} is no option.{hint}")
+        raise ValueError(f"{path}: {name!r} is no option.{nearest(name, known)}")
     return read

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from rmsprop_jax.train import checks, devices, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import settings
 from rmsprop_jax.train.config import Asked, Config
 from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.optimizers import Pace
@@ -70,14 +70,8 @@ def ground(config: Config, choose_by: str | None = None) -> Ground:
     Raises:
         ValueError: If an option is wrong, or options contradict one another.
     """
-    settings.check(config)
-    said = []
-    if config.learning.task == "auto":
-        choice = auto(config.learning.data_dir)
-        config = options.replace(config, task=choice.task, data_dir=choice.data_dir)
-        said.append(choice.line)
-    task = TASKS[config.learning.task]
-    settings.check_task(config, task)
+    checks.check(config)
+    config, task, said = with_task(config)
     if choose_by is not None and choose_by not in task.reported:
         raise ValueError(
             f"--choose-by {choose_by}: {task.name} has no such measure, but "
@@ -87,7 +81,7 @@ def ground(config: Config, choose_by: str | None = None) -> Ground:
     if config.learning.epochs is None:
         config = options.replace(config, epochs=_EPOCHS.get(task.name, _OTHER_EPOCHS))
     config = settings.resolve(config, task.name, task.small_model)
-    settings.check_pace(config)
+    checks.check_pace(config)
     data = task.load(config.learning.data_dir)
     if choose_by is not None and not config.learning.validation:
         count = len(next(iter(data.train.values())))
@@ -96,6 +90,27 @@ def ground(config: Config, choose_by: str | None = None) -> Ground:
     parts = split(task, data, config.learning.validation)
     pace = pace_of(config, len(next(iter(parts["train"].values()))))
     return Ground(config, task, parts, data.about, pace, [*said, *data.said])
+
+
+def with_task(config: Config) -> tuple[Config, Task, list[str]]:
+    """`config` with a task that is not `auto`, that task, and what is to be said.
+
+    Raises:
+        ValueError: If an option says nothing for it.
+    """
+    said = []
+    if config.learning.task == "auto":
+        choice = auto(config.learning.data_dir)
+        if not devices.same_everywhere(choice.task == "mnist"):
+            raise ValueError(
+                f"--task auto: it is {choice.task} for this process and not for all. "
+                "Name one: --task mnist or --task digits."
+            )
+        config = options.replace(config, task=choice.task, data_dir=choice.data_dir)
+        said.append(choice.line)
+    task = TASKS[config.learning.task]
+    checks.check_task(config, task)
+    return config, task, said
 
 
 def filled(asked: Asked, config: Config, but: Collection[str] = ()) -> Asked:

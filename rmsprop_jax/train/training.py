@@ -15,6 +15,7 @@ from rmsprop_jax.train.programs import programs
 from rmsprop_jax.train.tasks.task import Task
 
 Arrays = Mapping[str, np.ndarray]
+_MOST_STEPS = 2**31
 
 
 class Training:
@@ -95,7 +96,7 @@ def pace_of(config: Config, count: int) -> Pace:
     """The steps of a run on so many examples.
 
     Raises:
-        ValueError: If they are fewer than a batch.
+        ValueError: If they are fewer than a batch, or the steps too many to count.
     """
     batch_size = config.learning.batch_size or 0
     if batch_size > count:
@@ -105,7 +106,14 @@ def pace_of(config: Config, count: int) -> Pace:
             f"--batch-size {batch_size}: expected at most {count}, which is how "
             f"many examples there are to train on{beside}."
         )
-    return Pace(count // batch_size, config.learning.epochs or 0, batch_size)
+    pace = Pace(count // batch_size, config.learning.epochs or 0, batch_size)
+    if pace.total_steps >= _MOST_STEPS:
+        raise ValueError(
+            f"--epochs {pace.epochs}: expected fewer than "
+            f"{_MOST_STEPS // pace.steps_per_epoch:,} of {pace.steps_per_epoch:,} "
+            "steps each; steps are counted in 32 bits."
+        )
+    return pace
 
 
 def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.space import Range
+from rmsprop_jax.train import checks
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import settings
 from rmsprop_jax.train.devices import local
 from rmsprop_jax.train.folder import new_path
 from rmsprop_jax.train.ground import Ground, filled, ground
@@ -23,6 +23,9 @@ FACTOR = 3  # One in so many goes on, for so many times as long.
 _MOST_DROPS = 3
 _POINTS = 32
 _MOST_JUDGEMENTS = 30
+_MOST_TRIALS = 100_000
+# Of which example comes when, for all seeds: 8 GB.
+_MOST_DRAWN = 2**31
 
 
 class Stage(NamedTuple):
@@ -89,13 +92,24 @@ def planned(asked: Sweep) -> Plan:
         if getattr(asked, name) is not None
     }
     points = _points(asked, space)
-    if asked.at_once is not None and asked.at_once > points * asked.seeds:
+    trials = points * asked.seeds
+    if trials > _MOST_TRIALS:
         raise ValueError(
-            f"--at-once {asked.at_once}: expected at most {points * asked.seeds}, "
-            "which is how many trials there are."
+            f"{points} points by --seeds {asked.seeds}: expected at most "
+            f"{_MOST_TRIALS:,} trials. Ask for a smaller --budget, or fewer seeds."
         )
-    settings.check_seeds(asked.seed, asked.seeds)
+    if asked.at_once is not None and asked.at_once > trials:
+        raise ValueError(
+            f"--at-once {asked.at_once}: expected at most {trials}, which is how many "
+            "trials there are."
+        )
+    checks.check_seeds(asked.seed, asked.seeds)
     base = ground(options.run_of(asked, but=HYPERPARAMETERS), asked.tuning.choose_by)
+    if asked.seeds * base.pace.total_steps * base.pace.batch_size >= _MOST_DRAWN:
+        raise ValueError(
+            f"--epochs {base.pace.epochs}: expected fewer, or fewer --seeds; the order "
+            f"of the examples in all of them is at most {_MOST_DRAWN:,} numbers."
+        )
     _check_optimizers(base, space)
     local(asked.devices)
     every, stages = _stages(base.pace, points, asked)
@@ -127,7 +141,7 @@ def _check_optimizers(base: Ground, space: dict[str, Range | list[Any]]) -> None
             optimizer(config, base.pace, np.float32(1e-3))
         except ValueError as error:
             said = " ".join(f"{options.flag(k)} {_typed(v)}" for k, v in one.items())
-            raise ValueError(f"{said}: {error}") from None
+            raise ValueError(f"{said}: {error}" if said else f"{error}") from None
 
 
 def _typed(value: Any) -> str:

@@ -89,8 +89,9 @@ def parse(arguments: Sequence[str]) -> RangeTest:
         raise ValueError(
             f"--low {asked.low:g} --high {asked.high:g}: expected 0 < low < high."
         )
-    if asked.steps < 2:
-        raise ValueError(f"--steps {asked.steps}: expected 2 or more.")
+    # The examples of all steps become part of the program.
+    if not 2 <= asked.steps <= 10_000:
+        raise ValueError(f"--steps {asked.steps}: expected 2 or more, at most 10000.")
     if not 0 <= asked.smoothing < 1:
         raise ValueError(
             f"--smoothing {asked.smoothing:g}: expected 0 or more, below 1."
