@@ -18,6 +18,7 @@ from rmsprop_jax.train.contenders import Contender
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.ledger import Ledger, Row
 from rmsprop_jax.train.loop import TrainState
+from rmsprop_jax.train.screen import say
 from rmsprop_jax.train.status import duration, loss_text, percent
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.wording import counted
@@ -35,7 +36,7 @@ def compare(asked: Compare) -> str:
     folder = Folder(plan.folder, COMPARISON)
     with folder.begun(plan.asked, plan.ground.about), Ledger(folder.trials) as ledger:
         folder.save(plan.asked)
-        _Runs(plan, ledger, _quiet if asked.quiet else _print).make()
+        _Runs(plan, ledger, _quiet if asked.quiet else say).make()
         outcomes = [_outcome(plan, one, ledger) for one in plan.contenders]
     base, task = plan.ground, plan.ground.task
     outcomes = comparison_table.ranked(outcomes, task.headline)
@@ -255,10 +256,6 @@ def _caption(plan: Plan) -> str:
         f"{plan.choose_by} of {asked.trials} on {base.config.learning.validation:,} "
         f"held-out {base.task.unit}."
     )
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _quiet(line: str) -> None:

@@ -214,6 +214,11 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def typed(value: Any) -> Any:
+    """A value as one types it, where that is not how Python prints it."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
 def values(asked: Any) -> dict[str, Any]:
     """Every option of a command by its name, without the parts."""
     found = {}

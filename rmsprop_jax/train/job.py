@@ -15,6 +15,7 @@ from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.folder import Folder, new_path
 from rmsprop_jax.train.ground import with_task
 from rmsprop_jax.train.loop import Evaluation, TrainState
+from rmsprop_jax.train.screen import say
 from rmsprop_jax.train.streamed import Streamed, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
@@ -70,7 +71,7 @@ def _fitted(
     running = training.config.running
     if devices.is_writer() and not running.quiet:
         for line in [*said, *training.said, _heading(training)]:
-            print(line, flush=True)
+            say(line)
     with _watched(folder):
         state, evaluation, memory = run.Run(training, folder, began).fit()
     result = _result(training, state, evaluation, memory)

@@ -140,12 +140,10 @@ def _check_optimizers(base: Ground, space: dict[str, Range | list[Any]]) -> None
         try:
             optimizer(config, base.pace, np.float32(1e-3))
         except ValueError as error:
-            said = " ".join(f"{options.flag(k)} {_typed(v)}" for k, v in one.items())
+            said = " ".join(
+                f"{options.flag(k)} {options.typed(v)}" for k, v in one.items()
+            )
             raise ValueError(f"{said}: {error}" if said else f"{error}") from None
-
-
-def _typed(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _stages(pace: Pace, points: int, asked: Sweep) -> tuple[int, list[Stage]]:

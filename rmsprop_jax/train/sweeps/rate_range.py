@@ -167,7 +167,7 @@ def _next(base: Ground, asked: RangeTest, found: RateRange) -> list[str]:
     usual, theirs = options.values(RangeTest()), options.values(Sweep()).keys()
     for name, value in options.values(asked).items():
         if name in theirs - _NOT_PASSED_ON and value != usual[name]:
-            words += [options.flag(name), str(value).replace("True", "true")]
+            words += [options.flag(name), options.typed(value)]
     words += ["--learning-rate", f"{low:.2g}:{high:.2g}:log"]
     return [
         "There the loss has made from a tenth to nine tenths of its fall.",

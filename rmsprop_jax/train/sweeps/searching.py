@@ -1,6 +1,7 @@
 """The sweep itself: searched, reported, and kept in its folder."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -12,9 +13,9 @@ from rmsprop_jax.sweeping.sweep import sweep
 from rmsprop_jax.sweeping.table import Table
 from rmsprop_jax.train.devices import local
 from rmsprop_jax.train.folder import Folder
+from rmsprop_jax.train.screen import is_terminal, live, say
 from rmsprop_jax.train.status import duration, flow
 from rmsprop_jax.train.sweeps.command import training_command
-from rmsprop_jax.train.sweeps.live import live, say
 from rmsprop_jax.train.sweeps.plan import FACTOR, Plan, planned
 from rmsprop_jax.train.sweeps.standing import (
     Row,
@@ -100,7 +101,8 @@ class _Search:
             count=plan.stages[-1].stop,
             tick=self._standing.tick,
         )
-        with nullcontext() if quiet else live(self._standing):
+        seen = not quiet and is_terminal(sys.stdout)
+        with live(self._standing, sys.stdout) if seen else nullcontext():
             if len(plan.stages) == 1:
                 return sweep(run, plan.space, **options)
             least = plan.stages[0].stop * plan.every
