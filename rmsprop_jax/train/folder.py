@@ -93,20 +93,23 @@ class Folder:
         Raises:
             ValueError: If it did not; names what differs.
         """
-        if not self.begun_before:
-            return
-        saved = self.about()
-        differing = [
-            f"{name} ({_in_short(saved.get(name))} there, {_in_short(about.get(name))})"
-            for name in sorted(saved.keys() | about.keys())
-            if saved.get(name) != about.get(name)
-        ]
+        differing = self.differing(about) if self.begun_before else {}
         if differing:
+            said = [f"{name} ({words})" for name, words in differing.items()]
             raise ValueError(
                 f"--run {self.path}: its data are not those that it began with. What "
-                f"differs: {', '.join(differing)}. Give it those by --data-dir, or "
-                "choose another --run for a new one."
+                f"differs: {', '.join(said)}. Give it those by --data-dir, or choose "
+                "another --run for a new one."
             )
+
+    def differing(self, about: Mapping[str, Any]) -> dict[str, str]:
+        """In what data are not those of here: by name, how they are there and now."""
+        there = self.about()
+        return {
+            name: f"{_in_short(there.get(name))} there, {_in_short(about.get(name))}"
+            for name in sorted(there.keys() | about.keys())
+            if there.get(name) != about.get(name)
+        }
 
     @contextmanager
     def begun(

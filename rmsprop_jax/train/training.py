@@ -62,10 +62,7 @@ class Training:
 
     def start(self, seed: int | None = None, learning_rate: float | None = None):
         """The state before the first step."""
-        seed = self.config.learning.seed if seed is None else seed
-        if learning_rate is None:
-            learning_rate = self.config.optimizer.learning_rate or 0.0
-        return self._programs.init.result()(np.uint32(seed), np.float32(learning_rate))
+        return started(self.config, self._programs.init.result(), seed, learning_rate)
 
     def advance(
         self, state: TrainState, step: int, stop: int, seed: int | None = None
@@ -118,21 +115,40 @@ def pace_of(config: Config, count: int) -> Pace:
 
 def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:
     """The parts of the data, the last `held_out` of the training examples apart."""
-    count = len(next(iter(data.train.values())))
     if not held_out:
         return {"train": data.train, "test": data.test}
-    if held_out >= count:
-        raise ValueError(
-            f"--validation {held_out}: {task.name} has {count} training examples; "
-            "expected fewer."
-        )
-    train = {name: x[: count - held_out] for name, x in data.train.items()}
-    validation = {name: x[count - held_out :] for name, x in data.train.items()}
+    count = left(task, len(next(iter(data.train.values()))), held_out)
+    train = {name: x[:count] for name, x in data.train.items()}
+    validation = {name: x[count:] for name, x in data.train.items()}
     return {
         "train": train,
         "validation": task.held_out(train, validation),
         "test": data.test,
     }
+
+
+def left(task: Task, count: int, held_out: int) -> int:
+    """How many of the training examples are to train on.
+
+    Raises:
+        ValueError: If none are.
+    """
+    if held_out >= count:
+        raise ValueError(
+            f"--validation {held_out}: {task.name} has {count} training examples; "
+            "expected fewer."
+        )
+    return count - held_out
+
+
+def started(
+    config: Config, init: Any, seed: int | None, learning_rate: float | None
+) -> TrainState:
+    """What `init` makes of both, which are those of `config` where they are `None`."""
+    seed = config.learning.seed if seed is None else seed
+    if learning_rate is None:
+        learning_rate = config.optimizer.learning_rate or 0.0
+    return init(np.uint32(seed), np.float32(learning_rate))
 
 
 def loop_of(config: Config, task: Task, pace: Pace) -> Loop:
