@@ -88,7 +88,7 @@ def recordings(smoke: bool) -> tuple[Spoken, Spoken]:
         return _noise(rng, 96), _noise(rng, 32)
     from rmsprop_jax.train.tasks import TASKS
 
-    train, test = TASKS["spoken-digits"].load(None)
+    train, test = TASKS["spoken-digits"].load(None).parts
     return Spoken(**train), Spoken(**test)
 
 

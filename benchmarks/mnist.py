@@ -127,7 +127,7 @@ def prepared(model, folder, smoke):
         task, mean, deviation, batch_size = "mnist", 0.1307, 0.3081, 128
         data, path = mnist.load(task, download=False), mnist.find(task)
         epochs = EPOCHS[model]
-    parts = [Images(part["image"], part["label"]) for part in data]
+    parts = [Images(part["image"], part["label"]) for part in data.parts]
     if path is None or smoke:
         path = folder / "data.npz"
         protocol.write_data(path, *parts)

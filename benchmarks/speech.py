@@ -31,9 +31,10 @@ TASKS = ("spoken-digits", "digit-strings")
 
 def trained(task_name: str, model: str, left_out: str, seed: int, smoke: bool) -> Row:
     """What one run reaches, in this process."""
+    from rmsprop_jax.train.checks import check
     from rmsprop_jax.train.data import fsdd
     from rmsprop_jax.train.data.dataset import Dataset
-    from rmsprop_jax.train.settings import check, resolve
+    from rmsprop_jax.train.settings import resolve
     from rmsprop_jax.train.tasks import TASKS, spoken
     from rmsprop_jax.train.training import Training, means
     from rmsprop_jax.train.training_command import parse

@@ -1,6 +1,7 @@
 """In words: what two RMSProps may differ in, how much, how many."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,3 +145,25 @@ def counted(number: int, name: str) -> str:
         ('1 epoch', '1,200 steps')
     """
     return f"{number:,} {name}{'s' * (number != 1)}"
+
+
+def first_few(said: Sequence[str], most: int = 5) -> list[str]:
+    """The first of them, and how many more there are.
+
+    Example:
+        >>> first_few("abc", 2), first_few("abc")
+        (['a', 'b', 'and 1 more'], ['a', 'b', 'c'])
+    """
+    more = [f"and {len(said) - most:,} more"] if len(said) > most else []
+    return [*said[:most], *more]
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question to follow a sentence, if what was typed is like something known.
+
+    Example:
+        >>> nearest("trch", ["torch", "keras"]), nearest("x", ["torch", "keras"])
+        (" Did you mean 'torch'?", '')
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -4,6 +4,8 @@ import pytest
 
 from rmsprop_jax.train import cli, compare, comparing
 from rmsprop_jax.train.comparison_plan import planned
+from rmsprop_jax.train.config import replace
+from rmsprop_jax.train.folder import Folder
 
 
 def never(*_):
@@ -19,12 +21,12 @@ def never(*_):
         (["--seeds", "0"], "--seeds 0: expected 1 or more."),
         (["--trials", "0"], "--trials 0: expected 1 or more."),
         (["--validation", "0"], "to choose learning rates by"),
-        (["--validation", "1430"], "expected no more than are left"),
+        (["--validation", "1430"], "expected at most 7, which is how many examples"),
         (
             ["--task", "linear", "--choose-by", "accuracy"],
             "--choose-by accuracy: linear",
         ),
-        (["--devices", "9"], "--devices 9: this process has 8"),
+        (["--devices", "9"], "--devices 9: expected at most 8"),
         (["--batch-size", "65"], "expected a multiple of 8"),
         (["--epochs", "0"], "--epochs 0: expected 1 or more"),
         (["--resume"], "expected --run FOLDER too"),
@@ -51,7 +53,8 @@ def test_a_wrong_option_is_refused_before_anything_is_compiled(
 def test_another_comparison_in_the_folder_is_refused(
     tmp_path, arguments, message, capsys
 ):
-    compare.save(compare.Compare(task="digits", hidden=16), tmp_path)
+    asked = replace(compare.Compare(), task="digits", hidden=16)
+    Folder(tmp_path, compare.COMPARISON).save(asked)
     assert cli.main(["compare", "--run", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
 
@@ -67,20 +70,22 @@ def test_ctrl_c_says_how_to_go_on(monkeypatch, tmp_path, capsys):
 
 def test_options_are_kept_and_those_given_again_win(tmp_path):
     asked = compare.parse(["--task", "linear", "--optimizers", "adam", "dqn"])
-    compare.save(asked, tmp_path)
-    assert compare.load(tmp_path) == asked
+    folder = Folder(tmp_path, compare.COMPARISON)
+    folder.save(asked)
+    assert folder.saved() == asked
     again = compare.parse(["--run", str(tmp_path), "--resume", "--seeds", "5"])
-    assert again.task == "linear"
+    assert again.learning.task == "linear"
     assert again.optimizers == ("adam", "dqn")
     assert again.seeds == 5
-    (tmp_path / "comparison.json").write_text("{}")
-    with pytest.raises(ValueError, match="expected the options of a comparison"):
-        compare.load(tmp_path)
+    (tmp_path / "comparison.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"comparison.json: expected an object of opt"):
+        folder.saved()
 
 
 def test_all_runs_of_a_plan_differ_in_the_optimizer_only(tmp_path):
     rivals = ("sgd", "adam:eps=1e-6", "torch:momentum=0.9")
-    asked = compare.Compare(task="digits", optimizers=rivals, seed=4, run=tmp_path)
+    told = {"task": "digits", "optimizers": rivals, "seed": 4, "run": tmp_path}
+    asked = replace(compare.Compare(), **told)
     plan = planned(asked)
     learning = {config.learning for config in plan.configs.values()}
     schedules = {config.schedule for config in plan.configs.values()}
@@ -95,5 +100,7 @@ def test_all_runs_of_a_plan_differ_in_the_optimizer_only(tmp_path):
     assert {len(plan.rates(one)) for one in plan.contenders} == {7}
     # None of those that the learning rate was chosen by.
     assert list(plan.seeds) == [5, 6, 7]
-    assert plan.asked.validation == 1437 // 6
-    assert plan.pace.steps_per_epoch == (1437 - 239) // plan.pace.batch_size
+    assert plan.asked.tuning.validation == 1437 // 6
+    assert (
+        plan.ground.pace.steps_per_epoch == (1437 - 239) // plan.ground.pace.batch_size
+    )

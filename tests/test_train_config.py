@@ -5,14 +5,17 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import config_file
+from rmsprop_jax.train.checks import check
 from rmsprop_jax.train.cli import main
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.settings import check, resolve
+from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.training_command import parse
 
 ALL = list(options.PART_OF)
@@ -75,7 +78,7 @@ def test_a_saved_config_is_read_back_and_can_be_typed(tmp_path):
         ]
     )
     config_file.save(config, tmp_path / "config.json")
-    assert config_file.load(tmp_path / "config.json") == config
+    assert config_file.load(tmp_path / "config.json", Config()) == config
     assert parse(["--config", str(tmp_path / "config.json")]) == config
 
 
@@ -96,7 +99,7 @@ def test_the_options_of_another_run_make_a_new_run(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "expected the JSON of a run"),
+        ("{", "expected options as JSON"),
         ("[1]", "expected an object of options"),
         (
             '{"learnin_rate": 1}',
@@ -173,4 +176,11 @@ def test_without_a_command_all_commands_are_listed(command, capsys):
 
 def test_an_unknown_command_is_refused(capsys):
     assert main(["trian"]) == 2
-    assert "trian: no such command" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "trian: no such command. Did you mean 'train'?\n\nusage: " in said
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"rmsprop-jax {project['project']['version']}\n"

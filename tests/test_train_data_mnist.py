@@ -37,7 +37,7 @@ def refuse(line):
 def load(row, data_dir=None, say=refuse, **options):
     """`mnist.load`, with the arrays compared with the files."""
     data = mnist.load(row, data_dir, say=say, patience=0.5, **options)
-    found = [half[key] for half in data for key in ("image", "label")]
+    found = [half[key] for half in data.parts for key in ("image", "label")]
     for array, (name, file) in zip(found, FILES.items(), strict=True):
         shape = loopback.SHAPES[name]
         elements = np.frombuffer(file[-array.size :], np.uint8).reshape(shape)

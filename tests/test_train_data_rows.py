@@ -40,7 +40,7 @@ def test_no_hash_stands_in_two_rows():
 
 @needs_mnist
 def test_real_mnist_is_what_it_is_known_to_be():
-    train, test = mnist.load("mnist", REAL)
+    train, test = mnist.load("mnist", REAL).parts
     assert train["image"].shape == (60000, 28, 28, 1)
     assert test["image"].shape == (10000, 28, 28, 1)
     assert train["label"][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]

@@ -82,9 +82,11 @@ def test_the_regression_is_a_line_with_noise_of_a_tenth():
 
 def test_the_regression_is_the_same_at_every_call():
     one, two = linear.load(), linear.load()
-    assert [len(half["x"]) for half in one] == [len(half["y"]) for half in one]
-    assert [len(half["x"]) for half in one] == [1000, 200]
-    for ours, again in zip(one, two, strict=True):
+    assert [len(half["x"]) for half in one.parts] == [
+        len(half["y"]) for half in one.parts
+    ]
+    assert [len(half["x"]) for half in one.parts] == [1000, 200]
+    for ours, again in zip(one.parts, two.parts, strict=True):
         for name in ("x", "y"):
             np.testing.assert_array_equal(ours[name], again[name], strict=True)
     assert not np.isin(one.test["x"], one.train["x"]).all(axis=1).any()

@@ -136,7 +136,7 @@ def test_what_is_no_run_or_checkpoint_or_device_is_refused(saved, tmp_path, caps
     for arguments, text in (
         ([tmp_path], "expected the folder of a run"),
         ([saved, "--checkpoint", "7"], f"keeps: {', '.join(map(str, steps))}."),
-        ([saved, "--devices", "9"], "--devices 9: this process has 8"),
+        ([saved, "--devices", "9"], "--devices 9: expected at most 8"),
     ):
         status, _, err = said(capsys, "evaluate", *arguments)
         assert status == 2

@@ -57,7 +57,7 @@ def test_what_is_said_has_letters_and_spaces_with_and_without_a_beam():
 
 def test_in_memory_is_what_is_streamed(folder):
     streams, loaded = TASK.stream(folder), TASK.load(folder)
-    for source, arrays in zip(streams[:2], loaded, strict=True):
+    for source, arrays in zip(streams[:2], loaded.parts, strict=True):
         assert len(source.bucket) == len(arrays["length"])
         for i, bucket in enumerate(source.bucket):
             read = source.read(i, int(bucket))

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 import rmsprop_jax as rj
+from rmsprop_jax.train.checks import check
 from rmsprop_jax.train.optimizers import Pace, optimizer, skipped
 from rmsprop_jax.train.training_command import parse
 
@@ -222,8 +223,12 @@ def test_the_decay_goes_from_its_start_to_its_end(shape, half):
     ],
 )
 def test_what_contradicts_itself_is_refused(text, words):
+    def checked(config):
+        check(config)
+        return optimizer(config, PACE, RATE)
+
     with pytest.raises((ValueError, TypeError)) as refusal:
-        optimizer(config_of(text), PACE, RATE)
+        checked(config_of(text))
     assert words in str(refusal.value)
 
 

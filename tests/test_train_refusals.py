@@ -7,7 +7,7 @@ import time
 import pytest
 from train_runs import command, result, rows, run
 
-from rmsprop_jax.train import settings
+from rmsprop_jax.train import checks, settings
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training_command import parse
 
@@ -17,10 +17,10 @@ QUICK += ["--epochs", "3", "--no-pictures"]
 
 def checked(text):
     config = parse(text.split())
-    settings.check(config)
+    checks.check(config)
     task = TASKS[config.learning.task]
-    settings.check_task(config, task)
-    settings.check_pace(settings.resolve(config, task.name, task.model))
+    checks.check_task(config, task)
+    checks.check_pace(settings.resolve(config, task.name, task.model))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_option_that_means_nothing_here_is_refused(text, words):
 )
 def test_what_has_been_resolved_passes_again(task, model):
     config = settings.resolve(parse(["--task", task, "--model", model]), task, model)
-    settings.check(config)
-    settings.check_task(config, TASKS[task])
+    checks.check(config)
+    checks.check_task(config, TASKS[task])
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from test_train_data_fsdd import corpus
 from train_runs import far, same, trained
 from waves_made import recordings, tone, wav
 
+from rmsprop_jax.train.checks import check
 from rmsprop_jax.train.cli import main
 from rmsprop_jax.train.data import fsdd
-from rmsprop_jax.train.settings import check, resolve
+from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.tasks import TASKS, spoken
 from rmsprop_jax.train.tasks.task import Reading
 from rmsprop_jax.train.training import Training, means, split

@@ -10,7 +10,8 @@ import stream_made
 from train_runs import far, same, trained
 
 from rmsprop_jax.train import devices
-from rmsprop_jax.train.settings import check, check_task, resolve
+from rmsprop_jax.train.checks import check, check_task
+from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.streamed import Streamed, joined, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.tasks.task import Answers

@@ -10,7 +10,7 @@ import pytest
 from train_asked import said
 from train_runs import far, same, trained
 
-from rmsprop_jax.train import predict, settings
+from rmsprop_jax.train import checks, predict, settings
 from rmsprop_jax.train.audio import alignment_picture
 from rmsprop_jax.train.audio.decoding import beam_search
 from rmsprop_jax.train.data import digit_strings
@@ -56,8 +56,8 @@ def task():
 def training(task, text=""):
     options = "--task digit-strings --hidden 8 --batch-size 8 --epochs 4 --devices 1"
     config = parse([*options.split(), "--warmup", "0", *text.split()])
-    settings.check(config)
-    settings.check_task(config, task)
+    checks.check(config)
+    checks.check_task(config, task)
     return Training(settings.resolve(config, task.name, task.model), task)
 
 

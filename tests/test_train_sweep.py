@@ -8,6 +8,8 @@ import pytest
 
 from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.train import cli
+from rmsprop_jax.train.config import replace
+from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.sweeps import searching, sweep
 from rmsprop_jax.train.sweeps.plan import planned
 from rmsprop_jax.train.sweeps.values import values
@@ -38,7 +40,7 @@ def never(*_, **__):
         (["--at-once", "33"], "--at-once 33: expected at most 32"),
         (["--halving", "--budget", "2"], "--halving: expected 3 points"),
         (["--learning-rate", "1,2", "--budget", "7"], "expected at most 6, the combin"),
-        (["--validation", "1430"], "expected no more than are left"),
+        (["--validation", "1430"], "expected at most 7, which is how many examples"),
         (["--epochs", "0"], "--epochs 0: expected 1 or more"),
         (["--clip-norm", "0"], "--clip-norm 0.0: expected a number > 0"),
         (["--schedule", "cosine", "--warmup", "99"], "--warmup 99"),
@@ -80,20 +82,23 @@ def test_a_list_has_each_value_once():
     ],
 )
 def test_another_sweep_in_the_folder_is_refused(tmp_path, arguments, message, capsys):
-    sweep.save(sweep.Sweep(task="digits", hidden=16), tmp_path)
+    asked = replace(sweep.Sweep(), task="digits", hidden=16)
+    Folder(tmp_path, sweep.SWEEP).save(asked)
     assert cli.main(["sweep", "--run", str(tmp_path), *arguments]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_options_are_kept(tmp_path):
     asked = sweep.parse(["--task", "linear", "--eps", "1e-8,1e-3", "--halving"])
-    sweep.save(asked, tmp_path)
-    assert sweep.load(tmp_path) == asked
+    folder = Folder(tmp_path, sweep.SWEEP)
+    folder.save(asked)
+    assert folder.saved() == asked
     again = sweep.parse(["--run", str(tmp_path), "--resume", "--quiet"])
-    assert (again.task, again.eps, again.halving) == ("linear", "1e-8,1e-3", True)
+    assert again.learning.task == "linear"
+    assert (again.eps, again.halving) == ("1e-8,1e-3", True)
     (tmp_path / "sweep.json").write_text(json.dumps({"tusk": "linear"}))
-    with pytest.raises(ValueError, match="expected the options of a sweep"):
-        sweep.load(tmp_path)
+    with pytest.raises(ValueError, match=r"sweep.json: 'tusk' is no option. Did you"):
+        folder.saved()
 
 
 def test_ctrl_c_says_how_to_go_on(monkeypatch, tmp_path, capsys):

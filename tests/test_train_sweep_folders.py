@@ -3,24 +3,27 @@
 import subprocess
 
 import pytest
+from sentences_made import sentences, write
 from train_runs import command
 
-from rmsprop_jax.train import cli, compare, job
+from rmsprop_jax.train import cli, compare, comparing, job
 from rmsprop_jax.train.config import Config, replace
 from rmsprop_jax.train.config_file import save
+from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.holding import held
-from rmsprop_jax.train.sweeps import rate_range, standing, sweep
+from rmsprop_jax.train.sweeps import rate_range, searching, standing, sweep
 from rmsprop_jax.train.sweeps.plan import planned
 from rmsprop_jax.train.training_command import parse as parse_training
 
-ASKED = {"sweep": (sweep, sweep.Sweep), "compare": (compare, compare.Compare)}
+ASKED = {"sweep": (sweep, sweep.SWEEP), "compare": (compare, compare.COMPARISON)}
 each = pytest.mark.parametrize("kind", ASKED)
 
 
 @each
 def test_devices_are_those_of_now(kind, tmp_path):
-    module, make = ASKED[kind]
-    module.save(make(task="digits", devices=4), tmp_path)
+    module, kind = ASKED[kind]
+    asked = replace(kind.start, task="digits", devices=4)
+    Folder(tmp_path, kind).save(asked)
     again = ["--run", str(tmp_path), "--resume"]
     assert module.parse(again).devices is None
     assert module.parse([*again, "--devices", "2"]).devices == 2
@@ -28,10 +31,10 @@ def test_devices_are_those_of_now(kind, tmp_path):
 
 @each
 def test_auto_is_what_it_was(kind, tmp_path):
-    module, make = ASKED[kind]
-    module.save(make(task="digits"), tmp_path)
+    module, kind = ASKED[kind]
+    Folder(tmp_path, kind).save(replace(kind.start, task="digits"))
     again = ["--run", str(tmp_path), "--resume", "--task"]
-    assert module.parse([*again, "auto"]).task == "digits"
+    assert module.parse([*again, "auto"]).learning.task == "digits"
     with pytest.raises(ValueError, match=r"--task linear: the (sweep|comparison) "):
         module.parse([*again, "linear"])
 
@@ -40,6 +43,44 @@ def test_auto_is_what_it_was_for_a_training(tmp_path):
     save(replace(Config(), task="digits"), tmp_path / "config.json")
     again = ["--run", str(tmp_path), "--resume", "--task", "auto"]
     assert parse_training(again).learning.task == "digits"
+
+
+def stopped(*_, **__):
+    """What runs trainings, stopped before the first."""
+    raise KeyboardInterrupt
+
+
+@each
+def test_what_learned_from_other_data_is_not_gone_on_with(
+    kind, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(comparing, "Training", stopped)
+    monkeypatch.setattr(searching, "sweep", stopped)
+    data, run = tmp_path / "texts", tmp_path / "run"
+    data.mkdir()
+    write(data / "train.tsv", sentences(60))
+    told = [kind, "--data-dir", str(data), "--run", str(run), "--quiet"]
+    assert cli.main([*told, "--task", "text-sentiment"]) == 130
+    write(data / "train.tsv", sentences(60, seed=1))
+    before = {p: p.read_bytes() for p in run.rglob("*.json*")}
+    assert cli.main([*told, "--resume"]) == 2
+    said = capsys.readouterr().err
+    assert f"--run {run}: its data are not those that it began with." in said
+    assert "sha256 of train (" in said
+    assert "Give it those by --data-dir, or choose another --run" in said
+    assert before == {p: p.read_bytes() for p in run.rglob("*.json*")}
+    write(data / "train.tsv", sentences(60))
+    assert cli.main([*told, "--resume"]) == 130
+
+
+@each
+def test_one_process_at_a_time_compares_or_sweeps_in_a_folder(kind, tmp_path, capsys):
+    with held(tmp_path, "training"):
+        assert cli.main([kind, "--task", "linear", "--run", str(tmp_path)]) == 2
+    doing = ASKED[kind][1].doing
+    said = f"another process is {doing} there. Wait for it, stop it, or choose another"
+    assert said in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("name", ["train", "sweep", "compare", "range-test"])

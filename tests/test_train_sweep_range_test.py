@@ -25,11 +25,11 @@ def never(*_, **__):
         (["--high", "inf"], "expected 0 < low < high"),
         (["--steps", "1"], "--steps 1: expected 2 or more"),
         (["--smoothing", "1"], "--smoothing 1: expected 0 or more, below 1"),
-        (["--decay", "1.5"], "decay=1.5: expected a number in [0, 1)"),
-        (["--dialect", "torhc"], "dialect='torhc': expected one of"),
+        (["--decay", "1.5"], "--decay 1.5: expected a number in [0, 1)"),
+        (["--dialect", "torhc"], "--dialect torhc: expected one of optax"),
         (["--nesterov"], "expected momentum too"),
         (["--hidden", "0"], "--hidden 0: expected 1 or more"),
-        (["--batch-size", "2000"], "--batch-size 2000: there are 1437"),
+        (["--batch-size", "2000"], "--batch-size 2000: expected at most 1437"),
         (["--task", "linear", "--model", "cnn"], "--model cnn: it does not take"),
     ],
 )
@@ -58,7 +58,7 @@ def test_the_range_and_the_next_line_are_said(model, tmp_path, capsys, seen):
     program, name, *options = shlex.split(line.removeprefix("to look closer: "))
     assert (program, name) == ("rmsprop-jax", "sweep")
     next_one = sweep.parse(options)
-    assert (next_one.task, next_one.model) == ("digits", model)
+    assert (next_one.learning.task, next_one.learning.model) == ("digits", model)
     assert next_one.momentum == "0.5"
     assert_legible(seen[0])
     assert cli.main(["range-test", *asked, *folder]) == 2

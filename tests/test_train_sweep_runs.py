@@ -12,14 +12,15 @@ import pytest
 from train_runs import command
 
 from rmsprop_jax.train import cli
+from rmsprop_jax.train.config import run_of
+from rmsprop_jax.train.ground import ground
 from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.sweeps import searching
 from rmsprop_jax.train.sweeps.command import training_command
-from rmsprop_jax.train.sweeps.ground import ground
 from rmsprop_jax.train.sweeps.plan import planned
 from rmsprop_jax.train.sweeps.standing import Standing, read_rows
-from rmsprop_jax.train.sweeps.sweep import base, parse
+from rmsprop_jax.train.sweeps.sweep import HYPERPARAMETERS, parse
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.train.training_command import parse as parse_training
@@ -186,10 +187,10 @@ def test_words_are_compiled_apart(tmp_path):
 
 def test_the_line_that_trains_the_best_is_understood():
     asked = parse(["--task", "digits", "--hidden", "16", "--clip-norm", "1"])
-    base_ = ground(base(asked), holds_out=True)
+    base = ground(run_of(asked, HYPERPARAMETERS), "loss")
     point = {"learning_rate": 0.1 / 3, "decay": 0.9, "nesterov": True}
     point |= {"momentum": 0.5, "centered": False, "dialect": "keras"}
-    program, name, *words = shlex.split(training_command(base_, point))
+    program, name, *words = shlex.split(training_command(base, point))
     assert (program, name) == ("rmsprop-jax", "train")
     config = resolve(parse_training(words), "digits", TASKS["digits"].model)
     chosen, learning = config.optimizer, config.learning

@@ -7,10 +7,11 @@ from flax import nnx
 from sentences_made import best_of_bags, sentences, write
 from train_runs import same
 
+from rmsprop_jax.train.checks import check
 from rmsprop_jax.train.data import texts
 from rmsprop_jax.train.embedding import Symbols
 from rmsprop_jax.train.models import build
-from rmsprop_jax.train.settings import check, resolve
+from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.tasks.text import mistakes
 from rmsprop_jax.train.text.symbols import UNKNOWN, Words, words_of

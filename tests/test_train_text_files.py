@@ -220,4 +220,4 @@ def test_without_data_it_is_said_where_they_may_lie(tmp_path, monkeypatch):
     write(below / "train.tsv", ROWS)
     write(below / "test.tsv", ROWS[:1])
     monkeypatch.setenv("RMSPROP_JAX_DATA", str(tmp_path))
-    assert [len(part["label"]) for part in texts.load("words")] == [3, 1]
+    assert [len(part["label"]) for part in texts.load("words").parts] == [3, 1]

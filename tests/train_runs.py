@@ -9,7 +9,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from rmsprop_jax.train.settings import check, resolve
+from rmsprop_jax.train.checks import check
+from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training
 from rmsprop_jax.train.training_command import parse

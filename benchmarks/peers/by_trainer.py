@@ -10,12 +10,13 @@ import jax
 import numpy as np
 
 from benchmarks.peers import protocol
+from benchmarks.peers.trainer_loop import following
+from rmsprop_jax.train import checks, devices, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import devices, settings
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.job import train as _  # noqa: F401, all that the command imports
 from rmsprop_jax.train.tasks import TASKS
-from rmsprop_jax.train.training import Training, means
+from rmsprop_jax.train.training import Training
 
 
 def given(assignment, weights):
@@ -58,29 +59,15 @@ def main():
     diary.mark("imports")
     start = protocol.start(assignment)
     config = options.replace(Config(), **given(assignment, start.weights))
-    settings.check(config)
+    checks.check(config)
     config = settings.resolve(config, assignment.task, assignment.model)
     training = Training(config, TASKS[assignment.task])
     diary.mark("data")
     assert assignment.epochs == 1 or assignment.steps == training.pace.steps_per_epoch
-    pace, log_every = training.pace, config.running.log_every
     state = started(training, training.start(), start.weights)
     diary.mark("ready")
 
-    def train_epoch(epoch):
-        nonlocal state
-        step = epoch * pace.steps_per_epoch
-        end = step + assignment.steps
-        while step < end:
-            stop = min(end, step - step % log_every + log_every)
-            state = training.advance(state, step, stop)
-            step = stop
-            means(state.row)
-
-    def judge():
-        said = means(training.evaluate(state, "test").totals)
-        return said["accuracy"], said["loss"]
-
+    train_epoch, judge = following(training, state, assignment.steps)
     assert all(
         np.array_equal(order, expected(assignment, epoch, training))
         for epoch, order in enumerate(start.orders)

@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 
 from benchmarks.peers import protocol, spoken
+from benchmarks.peers.trainer_loop import following
+from rmsprop_jax.train import checks, devices, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import devices, settings
 from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.dataset import Dataset
 from rmsprop_jax.train.tasks import TASKS
-from rmsprop_jax.train.training import Training, means
+from rmsprop_jax.train.training import Training
 
 
 def given(assignment, width):
@@ -56,30 +57,16 @@ def main():
     task = dataclasses.replace(TASKS[assignment.task], load=lambda _: Dataset(*parts))
     width = start.weights[1].shape[0]
     config = options.replace(Config(), **given(assignment, width))
-    settings.check(config)
+    checks.check(config)
     training = Training(settings.resolve(config, task.name, assignment.model), task)
     diary.mark("data")
-    pace, log_every = training.pace, config.running.log_every
-    assert assignment.steps == pace.steps_per_epoch
+    assert assignment.steps == training.pace.steps_per_epoch
     state = training.start()
     params = devices.everywhere(training.mesh, parameters(start.weights))
     state = state._replace(params=params)
     diary.mark("ready")
 
-    def train_epoch(epoch):
-        nonlocal state
-        step = epoch * pace.steps_per_epoch
-        end = step + pace.steps_per_epoch
-        while step < end:
-            stop = min(end, step - step % log_every + log_every)
-            state = training.advance(state, step, stop)
-            step = stop
-            means(state.row)
-
-    def judge():
-        said = means(training.evaluate(state, "test").totals)
-        return said["accuracy"], said["loss"]
-
+    train_epoch, judge = following(training, state, assignment.steps)
     at_first = judge()
     diary.follow(assignment.epochs, train_epoch, judge)
     diary.print(at_first=at_first)

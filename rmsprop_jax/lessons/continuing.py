@@ -40,7 +40,7 @@ def problem() -> Problem:
         ((64, 10), 2.3)
     """
     data = digits.load()
-    train, test = ((_rows(part["image"]), part["label"]) for part in data)
+    train, test = ((_rows(part["image"]), part["label"]) for part in data.parts)
     chosen = np.random.default_rng(0).integers(0, len(train[1]), (BATCHES, BATCH))
     batches = jnp.asarray(train[0][chosen]), jnp.asarray(train[1][chosen])
 

@@ -42,8 +42,8 @@ def training(
         hidden: Neurons of the hidden layer.
     """
     data = digits.load()
-    x, test_x = (_rows(part["image"]) for part in data)
-    y, test_y = (jnp.asarray(part["label"]) for part in data)
+    x, test_x = (_rows(part["image"]) for part in data.parts)
+    y, test_y = (jnp.asarray(part["label"]) for part in data.parts)
 
     def step(carry, batch):
         params, state = carry

@@ -54,7 +54,7 @@ def again(path: Path) -> Training:
     Raises:
         ValueError: If there is no run.
     """
-    config = options.replace(Folder(path).saved_config(), run=None, resume=False)
+    config = options.replace(Folder(path).saved(), run=None, resume=False)
     return Training(config, TASKS[config.learning.task])
 
 
@@ -107,7 +107,7 @@ def weights_only(path: Path) -> dict[int, float]:
     Raises:
         ValueError: If nothing was saved there.
     """
-    training, running = again(path), Folder(path).saved_config().running
+    training, running = again(path), Folder(path).saved().running
     checkpoints = Checkpoints(Folder(path).checkpoints, training.task.headline)
     step = checkpoints.latest
     if step is None:

@@ -9,13 +9,13 @@ MOST = 10
 _MARGIN = "  "
 
 
-def short(value: Any) -> str:
-    """A value in a few characters: four digits, and of decays those beyond the 9s."""
+def short(value: Any, digits: int = 4) -> str:
+    """A value in a few characters; of decays the digits beyond the 9s count."""
     if not isinstance(value, float):
         return getattr(value, "__name__", str(value))
     if 0.9 < value < 1:
-        return f"{1 - float(f'{1 - value:.3g}'):.9g}"
-    return f"{value:.4g}"
+        return f"{1 - float(f'{1 - value:.{digits - 1}g}'):.9g}"
+    return f"{value:.{digits}g}"
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> str:

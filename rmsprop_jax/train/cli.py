@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from rmsprop_jax.train.unread import unread
+from rmsprop_jax.wording import nearest
 
 BEGAN = time.perf_counter()
 # By name: what each does; its module has a `main` that takes the other arguments.
@@ -45,9 +46,15 @@ def _ran(arguments: Sequence[str] | None) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_usage())
         return 0
+    if arguments[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"rmsprop-jax {version('rmsprop-jax')}")
+        return 0
     command, *rest = arguments
     if command not in COMMANDS:
-        print(f"rmsprop-jax {command}: no such command.\n\n{_usage()}", file=sys.stderr)
+        said = f"no such command.{nearest(command, COMMANDS)}"
+        print(f"rmsprop-jax {command}: {said}\n\n{_usage()}", file=sys.stderr)
         return 2
     try:
         name = _MODULES.get(command, command)
@@ -72,6 +79,7 @@ def _usage() -> str:
         [
             "usage: rmsprop-jax COMMAND [OPTIONS]\n",
             *lines,
-            "\nrmsprop-jax COMMAND --help says more.",
+            "\nrmsprop-jax COMMAND --help says more; --version says which this is.",
+            "A first run: rmsprop-jax train --task digits",
         ]
     )

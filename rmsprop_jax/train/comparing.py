@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rmsprop_jax.files import write_text
-from rmsprop_jax.train import compare as asking
 from rmsprop_jax.train import comparison_table
+from rmsprop_jax.train.compare import COMPARISON, Compare
 from rmsprop_jax.train.comparison_plan import Plan, planned
 from rmsprop_jax.train.comparison_table import Outcome, choose
 from rmsprop_jax.train.contenders import Contender
 from rmsprop_jax.train.folder import Folder
 from rmsprop_jax.train.ledger import Ledger, Row
 from rmsprop_jax.train.loop import TrainState
+from rmsprop_jax.train.screen import say
 from rmsprop_jax.train.status import duration, loss_text, percent
 from rmsprop_jax.train.training import Training, means
 from rmsprop_jax.wording import counted
@@ -25,34 +26,31 @@ from rmsprop_jax.wording import counted
 Say = Callable[[str], None]
 
 
-def compare(asked: asking.Compare) -> str:
+def compare(asked: Compare) -> str:
     """Make every run that is not made yet; the table, and where the rest lies.
 
     Raises:
         ValueError: If an option is wrong, or options contradict one another.
     """
     plan = planned(asked)
-    folder = Folder(plan.folder)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    asking.save(plan.asked, folder.path)
-    with Ledger(folder.path / "trials.jsonl") as ledger:
-        _Runs(plan, ledger, _quiet if asked.quiet else _print).make()
+    folder = Folder(plan.folder, COMPARISON)
+    with folder.begun(plan.asked, plan.ground.about), Ledger(folder.trials) as ledger:
+        folder.save(plan.asked)
+        _Runs(plan, ledger, _quiet if asked.quiet else say).make()
         outcomes = [_outcome(plan, one, ledger) for one in plan.contenders]
-    asked, headline = plan.asked, plan.task.headline
-    outcomes = comparison_table.ranked(outcomes, headline)
-    verdict = comparison_table.verdict(outcomes, headline)
-    table = comparison_table.table(outcomes, plan.task.reported)
+    base, task = plan.ground, plan.ground.task
+    outcomes = comparison_table.ranked(outcomes, task.headline)
+    verdict = comparison_table.verdict(outcomes, task.headline)
+    table = comparison_table.table(outcomes, task.reported)
     text = f"{table}\n\n{verdict}.\n{_caption(plan)}\n"
     write_text(folder.path / "table.md", text)
-    rows = comparison_table.result(outcomes, plan.task.reported)
-    folder.finish(
-        {"task": plan.task.name, "steps": plan.pace.total_steps, "rows": rows}
-    )
+    rows = comparison_table.result(outcomes, task.reported)
+    folder.finish({"task": task.name, "steps": base.pace.total_steps, "rows": rows})
     if asked.pictures:
         from rmsprop_jax.train.comparison_picture import draw
 
         path = folder.path / "comparison.png"
-        draw(outcomes, asked.choose_by, verdict, _caption(plan), path)
+        draw(outcomes, plan.choose_by, verdict, _caption(plan), path)
     return f"{text}{folder.path}"
 
 
@@ -76,7 +74,8 @@ class _Runs:
                 if _row(self._ledger, "trial", contender, rate, seed) is None:
                     self._add(_trial(training, contender, rate, seed))
             best = choose(
-                _trials(self._plan, contender, self._ledger), self._plan.asked.choose_by
+                _trials(self._plan, contender, self._ledger),
+                self._plan.choose_by,
             )
             if best is None:
                 self._todo -= len(self._plan.seeds)
@@ -91,7 +90,7 @@ class _Runs:
         absent = len(self._plan.rates(contender)) - len(trials)
         if absent:
             return absent + len(self._plan.seeds)
-        best = choose(trials, self._plan.asked.choose_by)
+        best = choose(trials, self._plan.choose_by)
         if best is None:
             return 0
         return len(self._plan.seeds) - len(
@@ -119,11 +118,11 @@ def _compiled_ahead(
     plan: Plan, todo: Sequence[Contender]
 ) -> Iterator[tuple[Contender, Training]]:
     """Each with its training; the next one's compiles meanwhile."""
-    coming = [Training(plan.configs[one.label], plan.task) for one in todo[:1]]
+    coming = [Training(plan.configs[one.label], plan.ground.task) for one in todo[:1]]
     for i, contender in enumerate(todo):
         training = coming.pop()
         for after in todo[i + 1 : i + 2]:
-            coming.append(Training(plan.configs[after.label], plan.task))
+            coming.append(Training(plan.configs[after.label], plan.ground.task))
         yield contender, training
 
 
@@ -214,7 +213,7 @@ def _tests(plan: Plan, contender: Contender, rate: float, ledger: Ledger) -> lis
 
 def _outcome(plan: Plan, contender: Contender, ledger: Ledger) -> Outcome:
     trials = _trials(plan, contender, ledger)
-    best = choose(trials, plan.asked.choose_by)
+    best = choose(trials, plan.choose_by)
     if best is None:
         return Outcome(contender.label, trials, None, [], [])
     courses = [ledger.course(contender.label, best, seed) for seed in plan.seeds]
@@ -235,17 +234,12 @@ def _measured(row: Row) -> str:
 
 
 def _heading(plan: Plan, todo: int) -> list[str]:
-    asked = plan.asked
-    data = plan.task.load(None)
-    count, tested = (len(next(iter(part.values()))) for part in data)
-    held_out = asked.validation or 0
+    asked, base = plan.asked, plan.ground
+    tested = len(next(iter(base.data["test"].values())))
     done = len(plan.contenders) * (asked.trials + asked.seeds) - todo
     return [
-        *plan.said,
-        f"{asked.task}: {count - held_out:,} {plan.task.unit} to learn from, "
-        f"{held_out:,} held out to tune by, {tested:,} to test · {asked.model} · "
-        f"{plan.pace.epochs} x {plan.pace.steps_per_epoch} steps of "
-        f"{plan.pace.batch_size}",
+        *base.said,
+        f"{base.heading}; {tested:,} to test",
         f"{len(plan.contenders)} optimizers: {asked.trials} learning rates each, the "
         f"best again by {counted(asked.seeds, 'seed')}: {counted(todo, 'run')}"
         + (f", {done} are done" if done else ""),
@@ -253,20 +247,15 @@ def _heading(plan: Plan, todo: int) -> list[str]:
 
 
 def _caption(plan: Plan) -> str:
-    asked = plan.asked
+    asked, base = plan.asked, plan.ground
     seeds = (
         f"mean ± standard error of {asked.seeds} seeds" if asked.seeds > 1 else "1 seed"
     )
     return (
-        f"{asked.task}, {asked.model}, {counted(plan.pace.epochs, 'epoch')} of "
-        f"{counted(plan.pace.steps_per_epoch, 'step')}; {seeds} after the last epoch; "
-        f"learning rate: best {asked.choose_by} of {asked.trials} on "
-        f"{asked.validation:,} held-out {plan.task.unit}."
+        f"{base.course}; {seeds} after the last epoch; learning rate: best "
+        f"{plan.choose_by} of {asked.trials} on {base.config.learning.validation:,} "
+        f"held-out {base.task.unit}."
     )
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
 
 
 def _quiet(line: str) -> None:

@@ -5,11 +5,10 @@ is all that `--help` imports.
 """
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from tyro.conf import arg
+from typing import Any, Literal, TypeVar
 
 Tasks = Literal[
     "auto",
@@ -27,21 +26,8 @@ Models = Literal["linear", "mlp", "cnn", "strong", "lstm", "gru"]
 Optimizers = Literal["rmsprop", "adam", "sgd", "momentum", "adagrad"]
 Shapes = Literal["constant", "step", "exponential", "cosine"]
 Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
-
-
-# What the commands for many runs have in common has its sentence here.
-Hidden = Annotated[
-    int | None,
-    arg(help="Width of the hidden layer of mlp and cnn, of both of lstm and gru."),
-]
-Shift = Annotated[
-    float | None,
-    arg(help="Augmentation: up to so many pixels each way, or hundredths of a second."),
-]
-SmallModel = Annotated[
-    Models | None,
-    arg(help="The model; by default a small one: mlp for images, lstm for speech."),
-]
+# The options of a command.
+Asked = TypeVar("Asked", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -228,17 +214,34 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def values(config: Config) -> dict[str, Any]:
-    """Every option by its name, without the parts."""
-    return {
-        name: getattr(getattr(config, part), name) for name, part in PART_OF.items()
-    }
+def typed(value: Any) -> Any:
+    """A value as one types it, where that is not how Python prints it."""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
-def replace(config: Config, **changes: Any) -> Config:
-    """`config` with some options changed."""
+def values(asked: Any) -> dict[str, Any]:
+    """Every option of a command by its name, without the parts."""
+    found = {}
+    for field in dataclasses.fields(asked):
+        value = getattr(asked, field.name)
+        own = {field.name: value}
+        found |= values(value) if dataclasses.is_dataclass(value) else own
+    return found
+
+
+def replace(asked: Asked, **changes: Any) -> Asked:
+    """`asked` with some options changed, in whichever of its parts they are."""
     parts = {}
-    for part in PARTS:
-        own = {k: v for k, v in changes.items() if PART_OF[k] == part}
-        parts[part] = dataclasses.replace(getattr(config, part), **own)
-    return Config(**parts)
+    for field in dataclasses.fields(asked):
+        part = getattr(asked, field.name)
+        if dataclasses.is_dataclass(part):
+            own = {name: changes.pop(name) for name in {*values(part)} & {*changes}}
+            parts[field.name] = replace(part, **own)
+    return dataclasses.replace(asked, **parts, **changes)
+
+
+def run_of(asked: Any, but: Collection[str] = ()) -> Config:
+    """A run with the options of another command that it has too, without some."""
+    shared = {name: value for name, value in values(asked).items() if name in PART_OF}
+    shared["validation"] = shared.get("validation") or 0
+    return replace(Config(), **{k: v for k, v in shared.items() if k not in but})

@@ -1,13 +1,14 @@
 """What `compare` compares: optimizers by name, and the learning rates to try."""
 
-import difflib
 import types
 import typing
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import rmsprop_jax as rj
+from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.train.config import Optimizer
+from rmsprop_jax.wording import nearest
 
 # The middle of each one's learning rates: where it is usually at home.
 _CENTRE = {
@@ -52,7 +53,16 @@ def contenders(texts: Sequence[str]) -> list[Contender]:
             raise ValueError(
                 f"--optimizers {text}: expected each once, it occurs twice."
             )
-    return [_contender(text) for text in texts]
+    found: list[Contender] = []
+    for one in map(_contender, texts):
+        for other in found:
+            if one.options == other.options:
+                raise ValueError(
+                    f"--optimizers {one.label}: it is the same as {other.label}; "
+                    "leave one out."
+                )
+        found.append(one)
+    return found
 
 
 def rates(centre: float, trials: int) -> list[float]:
@@ -75,10 +85,9 @@ def _contender(text: str) -> Contender:
         options = {"optimizer": "rmsprop", "dialect": name}
     else:
         names = [*_CENTRE, *rj.DIALECTS]
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"--optimizers {text}: {name!r} is none of {', '.join(names)}.{hint}"
+            f"--optimizers {text}: {name!r} is none of {', '.join(names)}."
+            f"{nearest(name, names)}"
         )
     for pair in rest.split(",") if colon else ():
         key, value = _option(text, pair)
@@ -105,11 +114,10 @@ def _option(text: str, pair: str) -> tuple[str, Any]:
     if key in _NOT_HERE:
         raise ValueError(f"--optimizers {text}: no {key} here; {_NOT_HERE[key]}.")
     if not equals or key not in hints:
-        near = difflib.get_close_matches(key, hints.keys() - _NOT_HERE.keys(), n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"--optimizers {text}: expected NAME:option=value,option=value with "
-            f"options of the optimizer, got {pair!r}.{hint}"
+            f"options of the optimizer, got {pair!r}."
+            f"{nearest(key, hints.keys() - _NOT_HERE.keys())}"
         )
     if value == "corrected":
         raise ValueError(
@@ -117,7 +125,10 @@ def _option(text: str, pair: str) -> tuple[str, Any]:
             "and several are tried; use coupled or decoupled."
         )
     try:
-        return key, _value(value.strip(), hints[key])
+        found = _value(value.strip(), hints[key])
+        if key in RANGES and not RANGES[key].holds(found):
+            raise ValueError(f"expected {RANGES[key].text}")
+        return key, found
     except ValueError as error:
         raise ValueError(f"--optimizers {text}: {key}={value}: {error}.") from None
 

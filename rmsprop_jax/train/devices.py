@@ -49,8 +49,8 @@ def local(count: int | None) -> list[Any]:
     wanted = len(own) if count is None else count
     if not 1 <= wanted <= len(own):
         raise ValueError(
-            f"--devices {wanted}: this process has {len(own)} of kind "
-            f"{own[0].platform!r}."
+            f"--devices {wanted}: expected at most {len(own)}, which is how many of "
+            f"kind {own[0].platform!r} this process has; leave it out for all."
         )
     return own[:wanted]
 

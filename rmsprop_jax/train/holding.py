@@ -51,7 +51,12 @@ def held(folder: Path, doing: str) -> Iterator[None]:
         ValueError: If another process holds it, or it cannot be made.
     """
     check_writable(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"--run {folder}: it cannot be made, {error.strerror}. Choose another."
+        ) from None
     try:
         import fcntl
     except ImportError:  # Windows has none.

@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import numpy as np
 
+from rmsprop_jax.train import checks, devices, run, settings
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import devices, run, settings
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.data.choice import auto
 from rmsprop_jax.train.folder import Folder, new_path
+from rmsprop_jax.train.ground import with_task
 from rmsprop_jax.train.loop import Evaluation, TrainState
+from rmsprop_jax.train.screen import say
 from rmsprop_jax.train.streamed import Streamed, prepared
 from rmsprop_jax.train.tasks import TASKS
 from rmsprop_jax.train.training import Training, means
@@ -47,15 +48,16 @@ def train(config: Config, began: float | None = None) -> dict[str, Any]:
         (31, 200)
     """
     began = time.perf_counter() if began is None else began
-    settings.check(config)
+    checks.check(config)
     devices.join(config.running)
     _use_cache(config.running.compilation_cache)
-    config, said = _resolved(config)
+    config, task, said = with_task(config)
+    config = settings.resolve(config, task.name, task.model)
+    checks.check_pace(config)
     path = config.running.run or new_path(config)
     config = options.replace(config, run=path)
     folder = Folder(path)
     folder.check(config)
-    task = TASKS[config.learning.task]
     with (
         prepared(config, task, folder.check_data) as training,
         folder.begun(config, training.about) if devices.is_writer() else nullcontext(),
@@ -69,7 +71,7 @@ def _fitted(
     running = training.config.running
     if devices.is_writer() and not running.quiet:
         for line in [*said, *training.said, _heading(training)]:
-            print(line, flush=True)
+            say(line)
     with _watched(folder):
         state, evaluation, memory = run.Run(training, folder, began).fit()
     result = _result(training, state, evaluation, memory)
@@ -116,25 +118,6 @@ def summary(result: dict[str, Any]) -> str:
             f"{reached['epoch']}, {reached['seconds']:.1f} s"
         )
     return f"{text}\n{result['run']}"
-
-
-def _resolved(config: Config) -> tuple[Config, list[str]]:
-    """`config` without `None`s, and what is to be said of that."""
-    said = []
-    if config.learning.task == "auto":
-        choice = auto(config.learning.data_dir)
-        if not devices.same_everywhere(choice.task == "mnist"):
-            raise ValueError(
-                f"--task auto: it is {choice.task} for this process and not for all. "
-                "Name one: --task mnist or --task digits."
-            )
-        config = options.replace(config, task=choice.task, data_dir=choice.data_dir)
-        said.append(choice.line)
-    task = TASKS[config.learning.task]
-    settings.check_task(config, task)
-    config = settings.resolve(config, task.name, task.model)
-    settings.check_pace(config)
-    return config, said
 
 
 def _heading(training: Training | Streamed) -> str:

@@ -1,7 +1,6 @@
 """The optimizer that the options ask for."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -216,12 +215,6 @@ def _recorded_rate(state: Any, step: jax.Array) -> jax.Array:
 
 
 def _check_options(c: Optimizer) -> None:
-    if c.learning_rate is not None and not (
-        math.isfinite(c.learning_rate) and c.learning_rate >= 0
-    ):
-        raise ValueError(
-            f"--learning-rate {c.learning_rate}: expected a finite number >= 0."
-        )
     for name in ("clip_norm", "clip_value"):
         value = getattr(c, name)
         if value is not None and not value > 0:

@@ -1,17 +1,15 @@
 """What a person sees of a run: a live view, a line per epoch, or a notebook's cell."""
 
 import importlib
-import os
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
+from rmsprop_jax.train.screen import REDRAWS_PER_SECOND, is_terminal, live, say
 from rmsprop_jax.train.status import Row, Status, flow
-from rmsprop_jax.train.unread import unread
 
-REDRAWS_PER_SECOND = 4
 LINES_IN_A_CELL = 20
 CELL_WIDTH = 88
 
@@ -68,10 +66,10 @@ class Progress:
             self._view = _Plain(lambda _: None)
         elif shown is sys.stdout and _in_notebook():
             self._view = _Cell(self._status)
-        elif _is_terminal(shown):
+        elif is_terminal(shown):
             self._view = _Terminal(self._status, shown)
         else:
-            self._view = _Plain(lambda text: _print(text, shown))
+            self._view = _Plain(lambda text: say(text, shown))
 
     def say(self, text: str) -> None:
         """Show a line above what lives."""
@@ -96,22 +94,6 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         """Stop, and leave the terminal as it was, whatever happened."""
         self._view.stop()
-
-
-def _print(text: str, stream: TextIO) -> None:
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
-        unread(stream)  # The run goes on unseen.
-
-
-def _is_terminal(stream: Any) -> bool:
-    blind = ("dumb", "unknown", "") if os.name == "posix" else ("dumb", "unknown")
-    return (
-        hasattr(stream, "isatty")
-        and stream.isatty()
-        and os.environ.get("TERM", "") not in blind
-    )
 
 
 def _in_notebook() -> bool:
@@ -139,20 +121,7 @@ class _Terminal:
     """Lines that stay, and below them the status, redrawn by a thread of rich."""
 
     def __init__(self, status: Status, stream: TextIO):
-        from rich.console import Console
-        from rich.live import Live
-
-        # What rich would ask the environment is decided already.
-        self._console = Console(file=stream, force_terminal=True, force_jupyter=False)
-        ours = stream is sys.stdout
-        self._live = Live(
-            _Renderable(status),
-            console=self._console,
-            refresh_per_second=REDRAWS_PER_SECOND,
-            transient=True,
-            redirect_stdout=ours,
-            redirect_stderr=ours,
-        )
+        self._live = live(status, stream)
         self.stop = self._live.stop
 
     def start(self) -> None:
@@ -161,35 +130,11 @@ class _Terminal:
     def keep(self, line: Line) -> None:
         from rich.text import Text
 
-        self._console.print(Text(line(self._console.width)), soft_wrap=True)
+        console = self._live.console
+        console.print(Text(line(console.width)), soft_wrap=True)
 
     def refresh(self) -> None:
         pass
-
-
-class _Renderable:
-    """The status as rich draws it: epoch, bar, percent, ETA; below them the numbers."""
-
-    def __init__(self, status: Status):
-        self._status = status
-
-    def __rich_console__(self, console: Any, options: Any) -> Iterator[Any]:
-        from rich.progress_bar import ProgressBar
-        from rich.table import Table
-        from rich.text import Text
-
-        left, right = self._status.heading()
-        bar = ProgressBar(
-            total=1.0, completed=self._status.share(), complete_style="cyan"
-        )
-        line = Table.grid(padding=(0, 2), expand=True)
-        line.add_column(no_wrap=True)
-        line.add_column(ratio=1)
-        line.add_column(no_wrap=True)
-        line.add_row(Text(left, "bold"), bar, right)
-        yield line
-        for text in flow(self._status.numbers(), options.max_width):
-            yield Text(text, "cyan", no_wrap=True, overflow="crop")
 
 
 class _Cell:

@@ -1,31 +1,28 @@
-"""Options of what is gone on with: the same, but for those that change no number."""
+"""Options on top of those of what is gone on with."""
 
-import dataclasses
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any
 
-from rmsprop_jax.train.config import flag
+from rmsprop_jax.train import config as options
+from rmsprop_jax.train.config import Asked
+from rmsprop_jax.train.folder import Folder, Kind
 
 
-def gone_on(given: Any, saved: Any, may_differ: Collection[str], what: str) -> Any:
-    """`given`, where `auto` is the task that it was before.
+def resumed(typed: Callable[[Asked], Asked], kind: Kind, **anew: Any) -> Asked:
+    """What is asked for: what is not given is as it was.
 
     Args:
-        given: The options, those of `saved` where none is given.
-        saved: Those that it began with.
-        may_differ: The names of those that are free.
-        what: Such as `sweep`, for the message.
-
-    Raises:
-        ValueError: If another one differs.
+        typed: Defaults → the options as they were typed.
+        kind: Of the folder.
+        **anew: Options that are not as they were, and what they are by default.
     """
-    if given.task == "auto":
-        given = dataclasses.replace(given, task=saved.task)
-    for field in dataclasses.fields(saved):
-        value, was = getattr(given, field.name), getattr(saved, field.name)
-        if field.name not in may_differ and value != was:
-            raise ValueError(
-                f"{flag(field.name)} {value}: the {what} in {given.run} has {was}. "
-                "Leave the option out to go on with it, or choose another --run."
-            )
-    return given
+    asked = typed(kind.start)
+    given = options.values(asked)
+    folder = given["run"] and Folder(given["run"], kind)
+    if not given["resume"] or not folder or not folder.begun_before:
+        return asked
+    saved = folder.saved()
+    asked = typed(options.replace(saved, resume=True, **anew))
+    if options.values(asked)["task"] == "auto":
+        return options.replace(asked, task=options.values(saved)["task"])
+    return asked

@@ -15,6 +15,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import devices
 from rmsprop_jax.train.checkpoints import restored
+from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.data.dataset import LEARNED, Dataset
 from rmsprop_jax.train.data.streaming import Source, Streams
 from rmsprop_jax.train.folder import Folder
@@ -49,10 +50,9 @@ class SavedRun:
         Raises:
             ValueError: If there is no run, or no such checkpoint or devices.
         """
-        folder = Folder(path)
-        self.config = folder.saved_config()
-        self._about = folder.about()
-        self.task = TASKS[self.config.learning.task].told(self._about)
+        self._folder = Folder(path)
+        self.config: Config = self._folder.saved()
+        self.task = TASKS[self.config.learning.task].told(self._folder.about())
         running = options.replace(self.config, devices=count).running
         # No batch is spread, and none divides by any number of devices.
         self._mesh = devices.mesh(running, batch_size=0)
@@ -66,7 +66,9 @@ class SavedRun:
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._everywhere),
             shapes,
         )
-        self.step, self._state = _restored(folder, checkpoint, self.task, abstract)
+        self.step, self._state = _restored(
+            self._folder, checkpoint, self.task, abstract
+        )
         self.average = self._state.average is not None
 
     def data(self, data_dir: Path | None = None) -> Dataset | Streams:
@@ -78,8 +80,7 @@ class SavedRun:
         """
         own = self.config.learning.data_dir
         data = (self.task.stream or self.task.load)(data_dir or own)
-        learned, found = (about.get(LEARNED) for about in (self._about, data.about))
-        if data_dir in (None, own) and found != learned:
+        if data_dir in (None, own) and LEARNED in self._folder.differing(data.about):
             raise ValueError(
                 f"{own or 'the data'}: they changed since the run learned from them, "
                 "and what is to test by now may have been learned. Bring them back, or "

@@ -22,7 +22,7 @@ from rmsprop_jax.train.optimizers import optimizer
 from rmsprop_jax.train.programs import abstract
 from rmsprop_jax.train.tasks.task import Answers, Task
 from rmsprop_jax.train.totals import plus, zero
-from rmsprop_jax.train.training import Training, loop_of, pace_of
+from rmsprop_jax.train.training import Training, left, loop_of, pace_of, started
 
 
 @contextmanager
@@ -95,10 +95,7 @@ class Streamed:
 
     def start(self, seed: int | None = None, learning_rate: float | None = None):
         """The state before the first step."""
-        seed = self.config.learning.seed if seed is None else seed
-        if learning_rate is None:
-            learning_rate = self.config.optimizer.learning_rate or 0.0
-        return self._init(np.uint32(seed), np.float32(learning_rate))
+        return started(self.config, self._init, seed, learning_rate)
 
     def advance(
         self, state: TrainState, step: int, stop: int, seed: int | None = None
@@ -206,12 +203,7 @@ def joined(numbers: np.ndarray, parts: list[Answers]) -> Answers:
 def _split(task: Task, train: Source, held_out: int) -> dict[str, Source]:
     """The last `held_out` of the training examples apart."""
     count = len(train.bucket)
-    if held_out >= count:
-        raise ValueError(
-            f"--validation {held_out}: {task.name} has {count} training examples; "
-            "expected fewer."
-        )
+    first = left(task, count, held_out)
     if not held_out:
         return {"train": train}
-    left = count - held_out
-    return {"train": train.part(0, left), "validation": train.part(left, count)}
+    return {"train": train.part(0, first), "validation": train.part(first, count)}

@@ -15,6 +15,7 @@ from rmsprop_jax.train.programs import programs
 from rmsprop_jax.train.tasks.task import Task
 
 Arrays = Mapping[str, np.ndarray]
+_MOST_STEPS = 2**31
 
 
 class Training:
@@ -61,10 +62,7 @@ class Training:
 
     def start(self, seed: int | None = None, learning_rate: float | None = None):
         """The state before the first step."""
-        seed = self.config.learning.seed if seed is None else seed
-        if learning_rate is None:
-            learning_rate = self.config.optimizer.learning_rate or 0.0
-        return self._programs.init.result()(np.uint32(seed), np.float32(learning_rate))
+        return started(self.config, self._programs.init.result(), seed, learning_rate)
 
     def advance(
         self, state: TrainState, step: int, stop: int, seed: int | None = None
@@ -95,34 +93,62 @@ def pace_of(config: Config, count: int) -> Pace:
     """The steps of a run on so many examples.
 
     Raises:
-        ValueError: If they are fewer than a batch.
+        ValueError: If they are fewer than a batch, or the steps too many to count.
     """
     batch_size = config.learning.batch_size or 0
     if batch_size > count:
+        held_out = config.learning.validation
+        beside = f" beside --validation {held_out}" if held_out else ""
         raise ValueError(
             f"--batch-size {batch_size}: expected at most {count}, which is how "
-            "many examples there are to train on."
+            f"many examples there are to train on{beside}."
         )
-    return Pace(count // batch_size, config.learning.epochs or 0, batch_size)
+    pace = Pace(count // batch_size, config.learning.epochs or 0, batch_size)
+    if pace.total_steps >= _MOST_STEPS:
+        raise ValueError(
+            f"--epochs {pace.epochs}: expected fewer than "
+            f"{_MOST_STEPS // pace.steps_per_epoch:,} of {pace.steps_per_epoch:,} "
+            "steps each; steps are counted in 32 bits."
+        )
+    return pace
 
 
 def split(task: Task, data: Any, held_out: int) -> dict[str, Arrays]:
     """The parts of the data, the last `held_out` of the training examples apart."""
-    count = len(next(iter(data.train.values())))
     if not held_out:
         return {"train": data.train, "test": data.test}
-    if held_out >= count:
-        raise ValueError(
-            f"--validation {held_out}: {task.name} has {count} training examples; "
-            "expected fewer."
-        )
-    train = {name: x[: count - held_out] for name, x in data.train.items()}
-    validation = {name: x[count - held_out :] for name, x in data.train.items()}
+    count = left(task, len(next(iter(data.train.values()))), held_out)
+    train = {name: x[:count] for name, x in data.train.items()}
+    validation = {name: x[count:] for name, x in data.train.items()}
     return {
         "train": train,
         "validation": task.held_out(train, validation),
         "test": data.test,
     }
+
+
+def left(task: Task, count: int, held_out: int) -> int:
+    """How many of the training examples are to train on.
+
+    Raises:
+        ValueError: If none are.
+    """
+    if held_out >= count:
+        raise ValueError(
+            f"--validation {held_out}: {task.name} has {count} training examples; "
+            "expected fewer."
+        )
+    return count - held_out
+
+
+def started(
+    config: Config, init: Any, seed: int | None, learning_rate: float | None
+) -> TrainState:
+    """What `init` makes of both, which are those of `config` where they are `None`."""
+    seed = config.learning.seed if seed is None else seed
+    if learning_rate is None:
+        learning_rate = config.optimizer.learning_rate or 0.0
+    return init(np.uint32(seed), np.float32(learning_rate))
 
 
 def loop_of(config: Config, task: Task, pace: Pace) -> Loop:

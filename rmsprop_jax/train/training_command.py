@@ -1,14 +1,15 @@
 """`rmsprop-jax train`: its options, and its exit status."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import tyro
 
 from rmsprop_jax.train import cli, config_file
-from rmsprop_jax.train import config as options
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.folder import Folder
+from rmsprop_jax.train.folder import RUN
+from rmsprop_jax.train.resuming import resumed
 
 
 def main(arguments: list[str]) -> int:
@@ -38,15 +39,7 @@ def parse(arguments: list[str]) -> Config:
     arguments, file = _taken(arguments, "--config")
     if file is not None:
         arguments = [*config_file.arguments(Path(file)), *arguments]
-    config = _parsed(arguments, Config())
-    folder = config.running.run and Folder(config.running.run)
-    if config.running.resume and folder and folder.holds_a_run:
-        # What is not given is as it was; what is given must be.
-        saved = options.replace(folder.saved_config(), resume=True)
-        config = _parsed(arguments, saved)
-        if config.learning.task == "auto":  # It is what it was.
-            config = options.replace(config, task=saved.learning.task)
-    return config
+    return resumed(partial(_parsed, arguments), RUN)
 
 
 def _parsed(arguments: list[str], start: Config) -> Config:

@@ -1,6 +1,6 @@
 """What every source of data returns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ class Dataset:
     """Named arrays of equal leading dimension, as their task reads them.
 
     Such as `image`, uint8 of (n, height, width, 1), and `label`, int32 of (n,). They
-    may be read-only. What it yields are its two parts.
+    may be read-only.
 
     Attributes:
         train: What is learned from.
@@ -31,6 +31,7 @@ class Dataset:
     about: Mapping[str, Any] = field(default_factory=dict)
     said: tuple[str, ...] = ()
 
-    def __iter__(self) -> Iterator[Arrays]:
-        """Yield what is learned from, then what is not."""
-        return iter((self.train, self.test))
+    @property
+    def parts(self) -> tuple[Arrays, Arrays]:
+        """What is learned from, and what is not."""
+        return self.train, self.test

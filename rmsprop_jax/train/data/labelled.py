@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rmsprop_jax.wording import first_few
+
 ENDINGS = (".tsv", ".csv", ".jsonl")
 EXPECTED = "a .tsv, .csv or .jsonl file"
-_SHOWN = 5
 
 Fault = tuple[int, str]
 # A line's number and its fields by name, or what is wrong with it.
@@ -63,14 +64,12 @@ def refuse(path: Path, faults: Sequence[Fault]) -> None:
     line, words = faults[0]
     if len(faults) == 1:
         raise ValueError(f"{path}, line {line}: {words}. Correct or delete the line.")
-    shown = [f"  line {line}: {words}" for line, words in faults[:_SHOWN]]
-    if len(faults) > _SHOWN:
-        shown.append(f"  and {len(faults) - _SHOWN:,} more")
+    shown = first_few([f"line {line}: {words}" for line, words in faults])
     raise ValueError(
         "\n".join(
             [
                 f"{path}: {len(faults):,} lines are not as expected.",
-                *shown,
+                *(f"  {line}" for line in shown),
                 "Correct or delete them.",
             ]
         )

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rmsprop_jax.train.data import flac, places
+from rmsprop_jax.wording import first_few
 
 NAME = "LibriSpeech"
 RATE = 16_000
@@ -22,7 +23,6 @@ SYMBOLS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALPHABET = frozenset(SYMBOLS)
 # Which part of the corpus is for testing: the first of them that is there.
 _TESTED = ("test-clean", "test-other", "dev-clean", "dev-other")
-_SHOWN = 5  # of the files that cannot be used
 _LAYOUT = "SPEAKER/CHAPTER/*.flac and *.trans.txt"
 
 
@@ -108,7 +108,7 @@ def _by_speakers(folder: Path, speakers: list[str]) -> Corpus:
     tested = {speakers[i] for i in order[: max(1, len(speakers) // 10)]}
     train = [one for one, who in zip(spoken, of, strict=True) if who not in tested]
     test = [one for one, who in zip(spoken, of, strict=True) if who in tested]
-    named = ", ".join(sorted(tested)[:_SHOWN]) + ", ..." * (len(tested) > _SHOWN)
+    named = ", ".join(first_few(sorted(tested)))
     said = f"{folder}: {len(tested)} of {len(speakers)} speakers for testing: {named}."
     return Corpus(train, test, said)
 
@@ -153,8 +153,7 @@ def _utterances(parts: Sequence[Path]) -> list[Utterance]:
         found = [one for each in pool.map(_chapter, chapters) for one in each]
     wrong = [one for one in found if isinstance(one, str)]
     if wrong or not found:
-        more = f"\n  and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
-        files = "".join(f"\n  {line}" for line in wrong[:_SHOWN]) + more
+        files = "".join(f"\n  {line}" for line in first_few(wrong))
         raise ValueError(
             f"{', '.join(map(str, parts))}: {len(wrong):,} of {len(found):,} cannot "
             f"be used:{files}\nExpected for each file one channel of {RATE} "

@@ -13,6 +13,7 @@ from rmsprop_jax.train.data.dataset import LEARNED, Arrays, Dataset
 from rmsprop_jax.train.data.labelled import Row
 from rmsprop_jax.train.text import symbols as making
 from rmsprop_jax.train.text.symbols import UNKNOWN, Symbols
+from rmsprop_jax.wording import first_few
 
 NAME = "text-sentiment"
 _EVERY = 5  # One in so many is to test by, where no file is.
@@ -195,7 +196,7 @@ def _is_integer(label: str) -> bool:
 
 
 def _check_labels(path: Path, rows: Iterable[Row], labels: Sequence[str]) -> None:
-    known = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+    known = ", ".join(first_few(labels))
     words = "expected a label that was learned ({}), got {!r}"
     labelled.refuse(
         path,

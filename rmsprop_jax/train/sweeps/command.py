@@ -7,7 +7,7 @@ from typing import Any
 from rmsprop_jax.train import config as options
 from rmsprop_jax.train import settings
 from rmsprop_jax.train.config import Config
-from rmsprop_jax.train.sweeps.ground import Ground
+from rmsprop_jax.train.ground import Ground
 
 _ALWAYS = ("task", "model", "epochs", "batch_size")
 # Where it lies, and what was held out for the sweep alone.

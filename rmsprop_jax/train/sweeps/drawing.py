@@ -21,8 +21,8 @@ def draw(plan: Plan, table: Table, caption: str) -> None:
         caption: What was trained, on what.
     """
     points, folder = table.points(), plan.folder
-    word = percent if plan.asked.choose_by == "accuracy" else loss_text
-    held_out = f"held-out {plan.asked.choose_by}"
+    word = percent if plan.asked.tuning.choose_by == "accuracy" else loss_text
+    held_out = f"held-out {plan.asked.tuning.choose_by}"
     scales = {
         name: scale(name, column)
         for name, column in plan.space.items()

@@ -1,6 +1,5 @@
 """A sweep, told completely: what can be known or refused before it begins."""
 
-import dataclasses
 import itertools
 import math
 from pathlib import Path
@@ -10,12 +9,12 @@ import numpy as np
 
 from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.space import Range
+from rmsprop_jax.train import checks
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train import settings
 from rmsprop_jax.train.devices import local
+from rmsprop_jax.train.folder import new_path
+from rmsprop_jax.train.ground import Ground, filled, ground
 from rmsprop_jax.train.optimizers import Pace, optimizer
-from rmsprop_jax.train.sweeps import sweep as asking
-from rmsprop_jax.train.sweeps.ground import Ground, ground, new_path
 from rmsprop_jax.train.sweeps.sweep import HYPERPARAMETERS, Sweep
 from rmsprop_jax.train.sweeps.trial import configured
 from rmsprop_jax.train.sweeps.values import values
@@ -24,8 +23,9 @@ FACTOR = 3  # One in so many goes on, for so many times as long.
 _MOST_DROPS = 3
 _POINTS = 32
 _MOST_JUDGEMENTS = 30
-# Where a run is, and what it shows, stays as it was asked for.
-_NOT_FILLED = {"run", "resume", "quiet", "pictures", "devices"}
+_MOST_TRIALS = 100_000
+# Of which example comes when, for all seeds: 8 GB.
+_MOST_DRAWN = 2**31
 
 
 class Stage(NamedTuple):
@@ -68,12 +68,12 @@ class Plan(NamedTuple):
     @property
     def metric(self) -> str:
         """What decides."""
-        return f"validation/{self.asked.choose_by}"
+        return f"validation/{self.asked.tuning.choose_by}"
 
     @property
     def mode(self) -> Any:
         """Which is better."""
-        return "max" if self.asked.choose_by == "accuracy" else "min"
+        return "max" if self.asked.tuning.choose_by == "accuracy" else "min"
 
 
 def planned(asked: Sweep) -> Plan:
@@ -83,7 +83,7 @@ def planned(asked: Sweep) -> Plan:
         ValueError: If one is wrong, or options contradict one another.
     """
     for name in ("budget", "seeds", "at_once", "validation"):
-        value = getattr(asked, name)
+        value = options.values(asked)[name]
         if value is not None and value < 1:
             raise ValueError(f"{options.flag(name)} {value}: expected 1 or more.")
     space = {
@@ -92,29 +92,29 @@ def planned(asked: Sweep) -> Plan:
         if getattr(asked, name) is not None
     }
     points = _points(asked, space)
-    if asked.at_once is not None and asked.at_once > points * asked.seeds:
+    trials = points * asked.seeds
+    if trials > _MOST_TRIALS:
         raise ValueError(
-            f"--at-once {asked.at_once}: expected at most {points * asked.seeds}, "
-            "which is how many trials there are."
+            f"{points} points by --seeds {asked.seeds}: expected at most "
+            f"{_MOST_TRIALS:,} trials. Ask for a smaller --budget, or fewer seeds."
         )
-    settings.check_seeds(asked.seed, asked.seeds)
-    base = ground(asking.base(asked), holds_out=True)
-    if asked.choose_by not in base.task.reported:
+    if asked.at_once is not None and asked.at_once > trials:
         raise ValueError(
-            f"--choose-by {asked.choose_by}: {base.task.name} has no such measure, but "
-            f"{' and '.join(base.task.reported)}."
+            f"--at-once {asked.at_once}: expected at most {trials}, which is how many "
+            "trials there are."
+        )
+    checks.check_seeds(asked.seed, asked.seeds)
+    base = ground(options.run_of(asked, but=HYPERPARAMETERS), asked.tuning.choose_by)
+    if asked.seeds * base.pace.total_steps * base.pace.batch_size >= _MOST_DRAWN:
+        raise ValueError(
+            f"--epochs {base.pace.epochs}: expected fewer, or fewer --seeds; the order "
+            f"of the examples in all of them is at most {_MOST_DRAWN:,} numbers."
         )
     _check_optimizers(base, space)
     local(asked.devices)
     every, stages = _stages(base.pace, points, asked)
-    filled = options.values(base.config)
-    names = {field.name for field in dataclasses.fields(asked)} & filled.keys()
-    names -= _NOT_FILLED | set(HYPERPARAMETERS)
-    asked = dataclasses.replace(
-        asked,
-        **{name: filled[name] for name in names},
-        run=asked.run or new_path(base.config, "sweep"),
-    )
+    run = asked.run or new_path(base.config, "sweep")
+    asked = options.replace(filled(asked, base.config, HYPERPARAMETERS), run=run)
     return Plan(asked, base, space, points, every, stages)
 
 
@@ -140,12 +140,10 @@ def _check_optimizers(base: Ground, space: dict[str, Range | list[Any]]) -> None
         try:
             optimizer(config, base.pace, np.float32(1e-3))
         except ValueError as error:
-            said = " ".join(f"{options.flag(k)} {_typed(v)}" for k, v in one.items())
-            raise ValueError(f"{said}: {error}") from None
-
-
-def _typed(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            said = " ".join(
+                f"{options.flag(k)} {options.typed(v)}" for k, v in one.items()
+            )
+            raise ValueError(f"{said}: {error}" if said else f"{error}") from None
 
 
 def _stages(pace: Pace, points: int, asked: Sweep) -> tuple[int, list[Stage]]:

@@ -1,17 +1,17 @@
 """`rmsprop-jax range-test`: its options, and what it prints."""
 
-import dataclasses
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
 from rmsprop_jax.train import config as options
-from rmsprop_jax.train.config import Config, Hidden, Shift, SmallModel, Tasks
+from rmsprop_jax.train.config import Config
 from rmsprop_jax.train.holding import check_writable, refuse_others
+from rmsprop_jax.train.trial_config import Learning
 
 
 @dataclass(frozen=True)
@@ -30,23 +30,8 @@ class RangeTest:
     """Steps; with more of them the suggested range lies lower."""
     smoothing: float = 0.9
     """The share of the old in the running mean of the losses."""
-    task: Tasks = "auto"
-    """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
-    data_dir: Path | None = None
-    """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
-    model: SmallModel = None
-    hidden: Hidden = None
-    batch_size: int | None = None
-    """Examples a step."""
     seed: int = 0
     """Seeds the initial weights, the order of the data and all that is random."""
-    label_smoothing: float | None = None
-    """Share of each label that is spread over all classes."""
-    shift: Shift = None
-    rotate: float | None = None
-    """Augmentation: images turn by up to so many degrees each way."""
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
-    """What the model computes in; parameters and losses stay float32."""
     dialect: str | None = None
     """Whose RMSProp: a key of rmsprop_jax.DIALECTS such as torch, keras, tf1."""
     decay: float | None = None
@@ -69,6 +54,7 @@ class RangeTest:
     """Folder of the result; a new one under runs/ by default."""
     pictures: bool = True
     """Draw range_test.png."""
+    learning: Learning = field(default_factory=Learning)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -95,15 +81,17 @@ def parse(arguments: Sequence[str]) -> RangeTest:
     Raises:
         ValueError: If the folder holds something already, or a number is impossible.
     """
-    asked = tyro.cli(RangeTest, prog="rmsprop-jax range-test", args=arguments)
+    command = tyro.conf.OmitArgPrefixes[RangeTest]
+    asked = tyro.cli(command, prog="rmsprop-jax range-test", args=arguments)
     if asked.run is not None:
         check_folder(asked.run)
     if not 0 < asked.low < asked.high < float("inf"):
         raise ValueError(
             f"--low {asked.low:g} --high {asked.high:g}: expected 0 < low < high."
         )
-    if asked.steps < 2:
-        raise ValueError(f"--steps {asked.steps}: expected 2 or more.")
+    # The examples of all steps become part of the program.
+    if not 2 <= asked.steps <= 10_000:
+        raise ValueError(f"--steps {asked.steps}: expected 2 or more, at most 10000.")
     if not 0 <= asked.smoothing < 1:
         raise ValueError(
             f"--smoothing {asked.smoothing:g}: expected 0 or more, below 1."
@@ -127,11 +115,5 @@ def check_folder(folder: Path) -> None:
 
 def base(asked: RangeTest) -> Config:
     """The run whose learning rate is raised."""
-    shared = {
-        field.name: getattr(asked, field.name)
-        for field in dataclasses.fields(RangeTest)
-        if field.name in options.PART_OF
-    }
-    return options.replace(
-        Config(), **shared, schedule="constant", warmup=0.0, ema=0.0, epochs=1
-    )
+    run = options.run_of(asked)
+    return options.replace(run, schedule="constant", warmup=0.0, ema=0.0, epochs=1)

@@ -1,6 +1,5 @@
 """The range test itself: made, told in words, and kept in its folder."""
 
-import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -15,11 +14,12 @@ from rmsprop_jax.files import write_text
 from rmsprop_jax.sweeping.numbers import check_size
 from rmsprop_jax.sweeping.rates import RateRange, range_test
 from rmsprop_jax.train import config as options
+from rmsprop_jax.train.folder import new_path
+from rmsprop_jax.train.ground import Ground, ground
 from rmsprop_jax.train.holding import held
 from rmsprop_jax.train.optimizers import optimizer
 from rmsprop_jax.train.status import loss_text
 from rmsprop_jax.train.sweeps import range_test as asking
-from rmsprop_jax.train.sweeps.ground import Ground, ground, new_path
 from rmsprop_jax.train.sweeps.range_test import RangeTest
 from rmsprop_jax.train.sweeps.sweep import Sweep
 from rmsprop_jax.train.training import model_of
@@ -37,7 +37,7 @@ def find(asked: RangeTest) -> tuple[bool, str]:
     """
     check_size(f"--low {asked.low:g}", asked.low)
     check_size(f"--high {asked.high:g}", asked.high)
-    base = ground(asking.base(asked), holds_out=False)
+    base = ground(asking.base(asked))
     optimizer(base.config, base.pace, asked.low)  # Refuses what contradicts.
     folder = asked.run or new_path(base.config, "range-test")
     with held(folder, "testing"):
@@ -164,11 +164,10 @@ def _next(base: Ground, asked: RangeTest, found: RateRange) -> list[str]:
     if not high > _LEAST_RANGE * low:
         return []
     words = ["--task", base.task.name, "--model", base.config.learning.model]
-    theirs = {field.name for field in dataclasses.fields(Sweep)} - _NOT_PASSED_ON
-    for field in dataclasses.fields(RangeTest):
-        value = getattr(asked, field.name)
-        if field.name in theirs and value != field.default:
-            words += [options.flag(field.name), str(value).replace("True", "true")]
+    usual, theirs = options.values(RangeTest()), options.values(Sweep()).keys()
+    for name, value in options.values(asked).items():
+        if name in theirs - _NOT_PASSED_ON and value != usual[name]:
+            words += [options.flag(name), options.typed(value)]
     words += ["--learning-rate", f"{low:.2g}:{high:.2g}:log"]
     return [
         "There the loss has made from a tenth to nine tenths of its fall.",

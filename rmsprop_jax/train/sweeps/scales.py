@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from rmsprop_jax.hyperparams import RANGES
-from rmsprop_jax.sweeping.shown import ranked
+from rmsprop_jax.sweeping.shown import ranked, short
 from rmsprop_jax.sweeping.space import Range
 from rmsprop_jax.sweeping.table import Point
-from rmsprop_jax.train.sweeps.standing import short
+from rmsprop_jax.train.config import typed
 
 # So many times the best loss are as bad as any more.
 WORST = 100
@@ -50,9 +50,9 @@ class Scale:
         """Places, and what stands there."""
         if not isinstance(self.column, Range):
             values = list(self.column)
-            return [(self.at(value), short(value)) for value in values]
+            return [(self.at(value), short(typed(value), 3)) for value in values]
         shares = self.edges(most - 1)
-        return [(share, short(float(self.column.at(share)))) for share in shares]
+        return [(share, short(float(self.column.at(share)), 3)) for share in shares]
 
     def cells(self, most: int) -> int:
         """How many cells it has: one for each value of a list."""

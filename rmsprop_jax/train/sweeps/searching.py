@@ -1,7 +1,7 @@
 """The sweep itself: searched, reported, and kept in its folder."""
 
 import dataclasses
-import json
+import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -12,11 +12,10 @@ from rmsprop_jax.sweeping.halving import halving
 from rmsprop_jax.sweeping.sweep import sweep
 from rmsprop_jax.sweeping.table import Table
 from rmsprop_jax.train.devices import local
-from rmsprop_jax.train.holding import held
+from rmsprop_jax.train.folder import Folder
+from rmsprop_jax.train.screen import is_terminal, live, say
 from rmsprop_jax.train.status import duration, flow
-from rmsprop_jax.train.sweeps import sweep as asking
 from rmsprop_jax.train.sweeps.command import training_command
-from rmsprop_jax.train.sweeps.live import live, say
 from rmsprop_jax.train.sweeps.plan import FACTOR, Plan, planned
 from rmsprop_jax.train.sweeps.standing import (
     Row,
@@ -27,7 +26,7 @@ from rmsprop_jax.train.sweeps.standing import (
     named,
     read_rows,
 )
-from rmsprop_jax.train.sweeps.sweep import Sweep
+from rmsprop_jax.train.sweeps.sweep import SWEEP, Sweep
 from rmsprop_jax.train.sweeps.trial import TaskRun, orders, placed
 from rmsprop_jax.wording import counted
 
@@ -41,14 +40,15 @@ def search(asked: Sweep) -> tuple[bool, str]:
         ValueError: If an option is wrong, or options contradict one another.
     """
     plan = planned(asked)
-    with held(plan.folder, "sweeping"):
-        asking.save(plan.asked, plan.folder)
-        return _searched(plan)
+    folder = Folder(plan.folder, SWEEP)
+    with folder.begun(plan.asked, plan.ground.about):
+        folder.save(plan.asked)
+        return _searched(plan, folder)
 
 
-def _searched(plan: Plan) -> tuple[bool, str]:
-    table = _Search(plan).table()
-    write_text(plan.folder / "trials.jsonl", table.to_jsonl())
+def _searched(plan: Plan, folder: Folder) -> tuple[bool, str]:
+    table = _Search(plan, folder).table()
+    write_text(folder.trials, table.to_jsonl())
     found, said = best(table), _words(plan, table)
     result: dict[str, Any] = {"task": plan.ground.task.name, "metric": plan.metric}
     result |= {"points": plan.points, "trials": len(table), "best": None}
@@ -56,20 +56,20 @@ def _searched(plan: Plan) -> tuple[bool, str]:
     if found is not None:
         result["best"] = {**found.hyperparameters, plan.metric: found.value}
         result["train"] = training_command(plan.ground, found.hyperparameters)
-    write_text(plan.folder / "result.json", json.dumps(result, indent=2) + "\n")
+    folder.finish(result)
     if plan.asked.pictures:
         from rmsprop_jax.train.sweeps.drawing import draw
 
         draw(plan, table, _caption(plan))
-    return found is not None, f"{said}\n{plan.folder}"
+    return found is not None, f"{said}\n{folder.path}"
 
 
 class _Search:
     """The library's search, and what is shown and kept meanwhile."""
 
-    def __init__(self, plan: Plan):
-        self._plan, self._path = plan, plan.folder / "trials.jsonl"
-        self._kept = plan.folder / "search"
+    def __init__(self, plan: Plan, folder: Folder):
+        self._plan, self._path = plan, folder.trials
+        self._kept = folder.path / "search"
         # Without what the search keeps, its rows are of no use: it begins anew.
         begun = (self._kept / "progress.npz").exists()
         self._standing = Standing(plan, read_rows(self._path) if begun else [])
@@ -101,7 +101,8 @@ class _Search:
             count=plan.stages[-1].stop,
             tick=self._standing.tick,
         )
-        with nullcontext() if quiet else live(self._standing):
+        seen = not quiet and is_terminal(sys.stdout)
+        with live(self._standing, sys.stdout) if seen else nullcontext():
             if len(plan.stages) == 1:
                 return sweep(run, plan.space, **options)
             least = plan.stages[0].stop * plan.every
@@ -154,15 +155,11 @@ def _rung(plan: Plan, standing: Standing, rows: list[Row]) -> str:
 
 def _heading(plan: Plan, standing: Standing) -> list[str]:
     base, asked = plan.ground, plan.asked
-    learned = len(next(iter(base.data["train"].values())))
     trials = plan.points * asked.seeds
     seeds = f" x {asked.seeds} seeds" if asked.seeds > 1 else ""
     lines = [
         *base.said,
-        f"{base.task.name}: {learned:,} {base.task.unit} to learn from, "
-        f"{asked.validation:,} held out to choose by · {asked.model} · "
-        f"{base.pace.epochs} x {base.pace.steps_per_epoch} steps of "
-        f"{base.pace.batch_size}",
+        base.heading,
         f"{counted(plan.points, 'point')}{seeds}: {counted(trials, 'trial')}",
     ]
     if len(plan.stages) > 1:
@@ -209,10 +206,9 @@ def _edges(plan: Plan, chosen: Any) -> list[str]:
 
 
 def _caption(plan: Plan) -> str:
-    asked, pace = plan.asked, plan.ground.pace
+    asked, base = plan.asked, plan.ground
     seeds = f", mean of {asked.seeds} seeds" if asked.seeds > 1 else ""
     return (
-        f"{plan.ground.task.name}, {asked.model}, {counted(pace.epochs, 'epoch')} of "
-        f"{counted(pace.steps_per_epoch, 'step')}; {asked.choose_by} on "
-        f"{asked.validation:,} held-out {plan.ground.task.unit}{seeds}."
+        f"{base.course}; {asked.tuning.choose_by} on "
+        f"{base.config.learning.validation:,} held-out {base.task.unit}{seeds}."
     )

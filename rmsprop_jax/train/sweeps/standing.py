@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rmsprop_jax.sweeping.shown import short
 from rmsprop_jax.sweeping.table import Point, Table
-from rmsprop_jax.train.status import duration, flow, loss_text, percent
+from rmsprop_jax.train.config import typed
+from rmsprop_jax.train.status import duration, loss_text, percent
 from rmsprop_jax.train.sweeps.plan import Plan
 
 Row = dict[str, Any]
@@ -81,12 +83,12 @@ class Standing:
         eta = "" if left is None else f"  ETA {duration(left)}"
         return f"{rung}trial {done}/{trials}", f"{self.share():4.0%}{eta:17}"
 
-    def numbers(self, width: int) -> list[str]:
-        """The best so far, in lines of at most `width` columns."""
+    def numbers(self) -> list[str]:
+        """The best so far, in words."""
         found = self.best()
         if found is None:
             return ["compiling and starting" if not self._first else "none has ended"]
-        return flow(["best so far:", *described(self._plan, found)], width)
+        return ["best so far:", *described(self._plan, found)]
 
     def seconds_left(self) -> float | None:
         """What remains at the mean pace since the first judgement, if there is one."""
@@ -125,25 +127,16 @@ def described(plan: Plan, point: Point) -> list[str]:
 
 def metric_words(plan: Plan, value: float) -> str:
     """The metric that decides, as people read it."""
-    word = percent if plan.asked.choose_by == "accuracy" else loss_text
-    return f"{plan.asked.choose_by} {word(value)}"
+    word = percent if plan.asked.tuning.choose_by == "accuracy" else loss_text
+    return f"{plan.asked.tuning.choose_by} {word(value)}"
 
 
 def named(hyperparameters: Any) -> list[str]:
     """Hyperparameters as people read them: `learning rate 0.00123`."""
-    return [f"{k.replace('_', ' ')} {short(v)}" for k, v in hyperparameters.items()]
-
-
-def short(value: Any) -> str:
-    """A value in a few characters."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float) and 0.9 < value < 1:
-        # What counts is the distance from 1.
-        return f"{1 - float(f'{1 - value:.2g}'):.6g}"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value)
+    return [
+        f"{name.replace('_', ' ')} {short(typed(value), digits=3)}"
+        for name, value in hyperparameters.items()
+    ]
 
 
 def read_rows(path: Any) -> list[Row]:

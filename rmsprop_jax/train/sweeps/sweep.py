@@ -1,24 +1,18 @@
 """`rmsprop-jax sweep`: its options, and what it prints."""
 
-import dataclasses
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
-from rmsprop_jax.files import write_text
-from rmsprop_jax.train import config as options
-from rmsprop_jax.train.config import Config, Hidden, Shapes, Shift, SmallModel, Tasks
-from rmsprop_jax.train.holding import check_writable, refuse_others
-from rmsprop_jax.train.resuming import gone_on
+from rmsprop_jax.train.folder import Folder, Kind
+from rmsprop_jax.train.resuming import resumed
+from rmsprop_jax.train.trial_config import Learning, Tuning
 
-# What may differ when a sweep goes on: where it lies and what it shows.
-_MAY_DIFFER = {"data_dir", "run", "resume", "quiet", "pictures", "devices"}
-_PATHS = {"data_dir", "run"}
 # Of these there are texts here, and numbers in a run.
 HYPERPARAMETERS = (
     "learning_rate", "decay", "eps", "momentum", "weight_decay",
@@ -58,47 +52,16 @@ class Sweep:
     """Runs of each point, by seeds of their own."""
     halving: bool = False
     """Train all points a little, the best third three times as long, and so on."""
-    choose_by: Literal["loss", "accuracy"] = "loss"
-    """What decides on the held-out examples; a few hardly tell accuracies apart."""
-    validation: int | None = None
-    """Training examples held out, to choose by; a sixth by default."""
     at_once: int | None = None
     """Trials computed side by side; by default what was faster when measured."""
     devices: int | None = None
     """How many of the local devices share the trials; all by default."""
-    task: Tasks = "auto"
-    """The data; auto: MNIST where it is or can be downloaded, otherwise digits."""
-    data_dir: Path | None = None
-    """The folder that holds the data; otherwise $RMSPROP_JAX_DATA, then the cache."""
-    model: SmallModel = None
-    hidden: Hidden = None
-    epochs: int | None = None
-    """Passes over the training data in a whole run; 20, on MNIST 5 by default."""
-    batch_size: int | None = None
-    """Examples a step."""
     seed: int = 0
     """Seeds what is drawn; the runs have the seeds from it on."""
-    label_smoothing: float | None = None
-    """Share of each label that is spread over all classes."""
-    shift: Shift = None
-    rotate: float | None = None
-    """Augmentation: images turn by up to so many degrees each way."""
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
-    """What the model computes in; parameters and losses stay float32."""
     weight_decay_form: Literal["coupled", "decoupled"] | None = None
     """Coupled: through the gradient; decoupled: beside it, as in AdamW."""
     clip_norm: float | None = None
     """Shrink gradients to this norm, over all parameters."""
-    schedule: Shapes | None = None
-    """How the learning rate falls."""
-    warmup: float | None = None
-    """Epochs in which the learning rate rises from zero to its peak."""
-    final_fraction: float = 0.0
-    """Cosine: what is left of the learning rate at the end."""
-    drop_factor: float = 0.1
-    """Step, exponential: what the learning rate is multiplied by."""
-    drop_every: float | None = None
-    """Step, exponential: in so many epochs; a third of the run by default."""
     run: Path | None = None
     """Folder of the sweep; a new one under runs/ by default."""
     resume: bool = False
@@ -107,6 +70,17 @@ class Sweep:
     """Draw heat_map.png, parallel.png and best.png at the end."""
     quiet: bool = False
     """Print the result and nothing else."""
+    learning: Learning = field(default_factory=Learning)
+    tuning: Tuning = field(default_factory=Tuning)
+
+
+SWEEP = Kind(
+    "sweep",
+    "sweeping",
+    "sweep.json",
+    Sweep(),
+    {"data_dir", "run", "resume", "quiet", "pictures", "devices"},
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -133,62 +107,13 @@ def parse(arguments: Sequence[str]) -> Sweep:
     Raises:
         ValueError: If it has others.
     """
-    asked = _parsed(arguments, Sweep())
-    if asked.resume and asked.run is None:
-        raise ValueError("--resume: expected --run FOLDER too, what to go on with.")
-    if asked.run is None:
-        return asked
-    check_writable(asked.run)
-    refuse_others(asked.run, "sweep.json")
-    if not (asked.run / "sweep.json").exists():
-        return asked
-    if not asked.resume:
-        raise ValueError(
-            f"--run {asked.run}: it holds a sweep already; --resume goes on with it, "
-            "or choose another folder."
-        )
-    saved = load(asked.run)
     # On which devices is asked anew: these may be of another machine.
-    start = dataclasses.replace(saved, resume=True, devices=None)
-    return gone_on(_parsed(arguments, start), saved, _MAY_DIFFER, "sweep")
-
-
-def base(asked: Sweep) -> Config:
-    """What all trials have in common."""
-    shared = {
-        field.name: getattr(asked, field.name)
-        for field in dataclasses.fields(Sweep)
-        if field.name in options.PART_OF and field.name not in HYPERPARAMETERS
-    }
-    shared["validation"] = asked.validation or 0
-    return options.replace(Config(), **shared)
-
-
-def save(asked: Sweep, folder: Path) -> None:
-    """Write every option as JSON, for `load`."""
-    plain = {
-        name: str(value) if name in _PATHS and value else value
-        for name, value in dataclasses.asdict(asked).items()
-    }
-    write_text(folder / "sweep.json", json.dumps(plain, indent=2) + "\n")
-
-
-def load(folder: Path) -> Sweep:
-    """Read what `save` wrote.
-
-    Raises:
-        ValueError: If it is something else.
-    """
-    path = folder / "sweep.json"
-    try:
-        plain: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        plain |= {name: Path(plain[name]) for name in _PATHS if plain.get(name)}
-        return Sweep(**plain)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
-            f"{path}: expected the options of a sweep, got: {error}."
-        ) from None
+    asked = resumed(partial(_parsed, arguments), SWEEP, devices=None)
+    if asked.run is not None:
+        Folder(asked.run, SWEEP).check(asked)
+    return asked
 
 
 def _parsed(arguments: Sequence[str], start: Sweep) -> Sweep:
-    return tyro.cli(Sweep, prog="rmsprop-jax sweep", args=arguments, default=start)
+    command = tyro.conf.OmitArgPrefixes[Sweep]
+    return tyro.cli(command, prog="rmsprop-jax sweep", args=arguments, default=start)

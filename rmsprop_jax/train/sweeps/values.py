@@ -1,6 +1,5 @@
 """Hyperparameters as they are typed: `0.9,0.99`, `0:0.9`, `1e-4:1e-1:log`."""
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from rmsprop_jax.hyperparams import RANGES
 from rmsprop_jax.sweeping.numbers import check_size
 from rmsprop_jax.sweeping.space import Range, log_uniform, uniform
 from rmsprop_jax.train.config import flag
+from rmsprop_jax.wording import nearest
 
 # What is compared by how far it is from 1.
 BELOW_ONE = ("decay", "momentum")
@@ -74,10 +74,8 @@ def _number(name: str, text: str, said: str) -> float:
 def _word(name: str, text: str, said: str) -> Any:
     known = {key: key for key in rj.DIALECTS} if name == "dialect" else _SWITCHES
     if text not in known:
-        near = difflib.get_close_matches(text, known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"{said}: {text!r} is none of {', '.join(known)}; several are separated by "
-            f"commas.{hint}"
+            f"commas.{nearest(text, known)}"
         )
     return known[text]
