@@ -2,8 +2,9 @@
 
 import pytest
 
-from rmsprop_jax.train import cli, comparing
+from rmsprop_jax.train import checks, cli, comparing
 from rmsprop_jax.train.sweeps import rate_range, searching
+from rmsprop_jax.train.training_command import parse
 
 LEARNED = ["train", "compare", "sweep", "range-test"]
 REPEATED = ["train", "compare", "sweep"]
@@ -48,6 +49,11 @@ ALIKE = [
 )
 def test_every_command_says_the_same(command, arguments, words, refused):
     assert refused(command, "--task", "linear", *arguments.split()).startswith(words)
+
+
+def test_the_decay_drops_by_drop_every_too():
+    told = "--task linear --decay-schedule step --final-decay 0.99 --drop-every 2"
+    checks.check(parse(told.split()))
 
 
 @pytest.mark.parametrize("command", LEARNED)

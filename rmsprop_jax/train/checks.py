@@ -44,7 +44,6 @@ _ONLY_WITH = {
     "final_fraction": ("schedule", ["cosine"]),
     "patience": ("schedule", ["plateau"]),
     "drop_factor": ("schedule", ["step", "exponential", "plateau"]),
-    "drop_every": ("schedule", ["step", "exponential"]),
     "final_decay": ("decay_schedule", ["step", "exponential", "cosine"]),
     "nesterov": ("optimizer", ["rmsprop", "momentum"]),
 }
@@ -99,6 +98,13 @@ def check(config: Config) -> None:
         raise _unexpected("drop_factor", given["drop_factor"], "above 0, below 1")
     if given["drop_every"] is not None and given["drop_every"] <= 0:
         raise _unexpected("drop_every", given["drop_every"], "epochs, above 0")
+    drops = given["schedule"] in ("step", "exponential")
+    drops = drops or given["decay_schedule"] == "step"
+    if given["drop_every"] is not None and not drops:
+        raise ValueError(
+            f"--drop-every {given['drop_every']}: it says nothing without --schedule "
+            "step or exponential, or --decay-schedule step."
+        )
     if given["resume"] and given["run"] is None:
         raise ValueError("--resume: expected --run FOLDER too, the run to go on with.")
 
