@@ -15,9 +15,9 @@ OPTIONS += ["--shift", "10", "--masks", "2"]
 OPTIONS += ["--no-pictures", "--quiet", "--resume"]
 
 
-def start(folder):
+def start(folder, alone=False):
     """The trainer on tones, going on in `folder` or beginning there."""
-    line = command(*OPTIONS, "--run", folder / "run")
+    line = command(*OPTIONS, "--run", folder / "run", alone=alone)
     line["args"][1:3] = [str(SCRIPT), "train"]  # in place of -m rmsprop_jax.train
     (folder / "data").mkdir(parents=True, exist_ok=True)
     line["env"]["RMSPROP_JAX_DATA"] = str(folder / "data")
@@ -43,10 +43,10 @@ def killed(folder):
 
 @pytest.mark.slow
 def test_a_run_on_varied_speech_that_is_killed_ends_in_the_same_bits(tmp_path):
-    assert start(tmp_path / "whole").wait(300) == 0
+    assert start(tmp_path / "whole", alone=True).wait(600) == 0
     whole = tmp_path / "whole" / "run"
     folder = tmp_path / "killed"
     assert 0 < killed(folder) < result(whole)["steps"]
-    assert start(folder).wait(300) == 0
+    assert start(folder).wait(600) == 0
     assert result(folder / "run")["sha256"] == result(whole)["sha256"]
     assert rows(folder / "run") == rows(whole)
