@@ -92,6 +92,7 @@ PROGRAMS = {
         state_dtype={"nu": "int8", "trace": "bfloat16"}, momentum=0.9
     ),
     "int8, centered": _ours(state_dtype="int8", centered=True),
+    "int8, centered, momentum": _ours(state_dtype="int8", centered=True, momentum=0.9),
     "int8, skip_nonfinite": _ours(state_dtype="int8", skip_nonfinite=True),
     "int8, rows over 4 devices": _INT8._replace(sharding=ROWS),
     "int8, columns over 4 devices": _INT8._replace(sharding=COLUMNS),

@@ -72,6 +72,24 @@ class Layout(NamedTuple):
         return self.last == 127
 
 
+class Fresh(NamedTuple):
+    """A moment to store.
+
+    Attributes:
+        x: After the step, float32. Where it is not finite, the old number stays.
+        codes: What was stored before the step.
+        scale: Beside them.
+        bits: Random uint32, one for each element.
+        layout: What kind of moment it is.
+    """
+
+    x: jax.Array
+    codes: jax.Array
+    scale: jax.Array
+    bits: jax.Array
+    layout: Layout
+
+
 SQUARE = Layout(digits=3, fine=239, last=255, headroom=1, unknown=7)
 MEAN = Layout(digits=3, fine=111, last=127, headroom=2, unknown=64)
 TRACE = Layout(digits=4, fine=111, last=127, headroom=2, unknown=64)
@@ -87,36 +105,45 @@ def first(x: jax.Array, layout: Layout) -> Code:
         layout: What kind of moment it is.
     """
     x = jnp.where(jnp.isfinite(x), x, 0)
-    largest = _largest_exponent(x)
+    (largest,) = _largest_exponents([jnp.abs(x)])
     half = jnp.full(x.shape, 2**31 - 1, jnp.uint32)
     return Code(_codes(x, largest, half, layout), _pack(largest, largest))
 
 
-def encode(
-    x: jax.Array, codes: jax.Array, scale: jax.Array, bits: jax.Array, layout: Layout
-) -> Code:
-    """`x`, up or down at random, in the window that the last step left.
+def encode(*moments: Fresh) -> list[Code]:
+    """Up or down at random, in the window that the last step left.
 
     Unbiased between the fine codes. Above them a ν is rounded up, to no more than twice
     the largest of its row; a signed number stays unbiased for 16 octaves and is cut
     off there.
 
     Args:
-        x: The moment to store, float32. Where it is not finite, the old one stays.
-        codes: What was stored in the last step.
-        scale: Beside them.
-        bits: Random uint32, one for each element.
-        layout: What kind of moment it is.
+        *moments: Those of one parameter array: XLA:GPU makes of all of it one kernel
+            only if the largest of all are found in one reduction.
 
     Example:
-        >>> nu = first(jnp.array([4.0, 1.0, 1e-30]), SQUARE)
-        >>> decode(*nu, SQUARE)[:2], decode(*nu, SQUARE)[2] > 0
-        (Array([4., 1.], dtype=float32), Array(True, dtype=bool))
+        >>> x = jnp.array([4.0, 1.0, 1e-30])
+        >>> old, half = first(x, SQUARE), jnp.full(3, 2**31, jnp.uint32)
+        >>> (new,) = encode(Fresh(x / 2, *old, half, SQUARE))
+        >>> decode(*new, SQUARE)[:2], decode(*new, SQUARE)[2] > 0
+        (Array([2. , 0.5], dtype=float32), Array(True, dtype=bool))
     """
-    x = jnp.where(jnp.isfinite(x), _underived(x), decode(codes, scale, layout))
-    _, last_largest = _unpack(scale)
-    new_scale = _pack(last_largest, _largest_exponent(x))
-    return Code(_codes(x, last_largest, bits, layout), new_scale)
+    finite = [
+        jnp.where(jnp.isfinite(x), _underived(x), decode(codes, scale, layout))
+        for x, codes, scale, _, layout in moments
+    ]
+    largest = _largest_exponents(
+        [
+            jnp.abs(x) if moment.layout.signed else x
+            for x, moment in zip(finite, moments, strict=True)
+        ]
+    )
+    coded = []
+    for x, moment, exponent in zip(finite, moments, largest, strict=True):
+        _, anchor = _unpack(moment.scale)
+        codes = _codes(x, anchor, moment.bits, moment.layout)
+        coded.append(Code(codes, _pack(anchor, exponent)))
+    return coded
 
 
 @jax.custom_jvp
@@ -138,17 +165,18 @@ def decode(codes: jax.Array, scale: jax.Array, layout: Layout) -> jax.Array:
     anchor, largest = _unpack(scale)
     fine, coarse, smallest = _window(layout, anchor)
     code = codes.astype(jnp.int32)
-    size = jnp.abs(code)
-    pattern = jnp.maximum((size + fine) << (23 - layout.digits), (size + coarse) << 23)
+    size = jnp.abs(code) if layout.signed else code
+    finely = _float((size + fine) << (23 - layout.digits))
+    coarsely = _float((size + coarse) << 23)
     if layout.signed:
-        value = jnp.minimum(_float(pattern) - smallest, jnp.finfo(jnp.float32).max)
-        value = jnp.where(code < 0, -value, value)
-    else:
-        # No number that was stored exceeds this power of two.
-        exponent = jnp.clip(largest + 1, _LEAST_EXPONENT, _LARGEST_EXPONENT)
-        ceiling = _float(exponent << 23)
-        value = jnp.minimum(_float(pattern), ceiling)
-        value = jnp.where(code == layout.last, ceiling, value)
+        value = jnp.maximum(finely, coarsely) - smallest
+        value = jnp.minimum(value, jnp.finfo(jnp.float32).max)
+        return value * jnp.sign(code).astype(jnp.float32)
+    # No number that was stored exceeds this power of two.
+    exponent = jnp.clip(largest + 1, _LEAST_EXPONENT, _LARGEST_EXPONENT)
+    ceiling = _float(jnp.zeros_like(code) + (exponent << 23))
+    value = jax.lax.clamp(finely, coarsely, ceiling)
+    value = jnp.where(code == layout.last, ceiling, value)
     return jnp.where(code == 0, 0, value)
 
 
@@ -166,7 +194,7 @@ def _codes(
     code = code.astype(jnp.float32)
     if layout.signed:
         code = jnp.clip(code, 0, layout.last)
-        return jnp.where(x < 0, -code, code).astype(jnp.int8)
+        return (code * jnp.sign(x)).astype(jnp.int8)
     # The pattern, for to some backends a denormal x equals 0.
     code = jnp.where(pattern == 0, 0, jnp.clip(code, 1, layout.last))
     return code.astype(jnp.uint8)
@@ -192,19 +220,37 @@ def _cut(pattern: jax.Array, n: int, bits: jax.Array) -> jax.Array:
     return (pattern + (bits >> (32 - n)).astype(jnp.int32)) >> n
 
 
-def _largest_exponent(x: jax.Array) -> jax.Array:
-    """Of each row; the same number on every platform, by way of what is fast there."""
-    axis = -1 if x.ndim and x.shape[-1] >= MIN_ROW else None
+def _largest_exponents(sizes: list[jax.Array]) -> list[jax.Array]:
+    """Of each row of each; those of one shape are found together."""
+    found = {}
+    for shape in dict.fromkeys(x.shape for x in sizes):
+        alike = [i for i, x in enumerate(sizes) if x.shape == shape]
+        together = _largest_together(*(sizes[i] for i in alike))
+        found |= zip(alike, together, strict=True)
+    return [found[i] for i in range(len(sizes))]
 
-    def of_bytes(x):
-        exponent = (_pattern(jnp.abs(x)) >> 23).astype(jnp.uint8)
-        return exponent.max(axis=axis, keepdims=True).astype(jnp.int32)
 
-    def of_floats(x):
-        return _pattern(jnp.abs(x).max(axis=axis, keepdims=True)) >> 23
+def _largest_together(*sizes: jax.Array) -> list[jax.Array]:
+    """The same numbers on every platform, by way of what is fast there."""
+    shape = sizes[0].shape
+    rows = bool(shape) and shape[-1] >= MIN_ROW
+    axes = tuple(range(len(shape)))[-1 if rows else 0 :]
+
+    def of_bytes(*sizes):
+        exponents = [(_pattern(x) >> 23).astype(jnp.uint8) for x in sizes]
+        return [x.max(axis=axes, keepdims=True).astype(jnp.int32) for x in exponents]
+
+    def of_floats(*sizes):
+        largest = jax.lax.reduce(
+            sizes,
+            (jnp.float32(0),) * len(sizes),
+            lambda x, y: tuple(map(jnp.maximum, x, y)),
+            axes,
+        )
+        return [_pattern(jnp.expand_dims(x, axes)) >> 23 for x in largest]
 
     # XLA:CPU writes out what it reduces; XLA:TPU reduces floats only where they arise.
-    return jax.lax.platform_dependent(x, cpu=of_bytes, default=of_floats)
+    return jax.lax.platform_dependent(*sizes, cpu=of_bytes, default=of_floats)
 
 
 def _pack(anchor: jax.Array, largest: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ Below one unit in the last place, rounding to nearest loses every change: a bflo
 distance from below loses none on average.
 """
 
+import math
 from typing import Literal
 
 import jax
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 What = Literal["nu", "mu", "trace", "params"]
 
 _SALT = {"nu": 0, "mu": 1, "trace": 2, "params": 3}
+_GOLDEN = 0x9E3779B9
 
 
 def random_bits(shape: tuple[int, ...], count: jax.Array, what: What) -> jax.Array:
@@ -34,11 +36,11 @@ def random_bits(shape: tuple[int, ...], count: jax.Array, what: What) -> jax.Arr
         count: The step, t.
         what: What is rounded: each draws bits of its own.
     """
-    t, golden = count.astype(jnp.uint32), jnp.uint32(0x9E3779B9)
+    t, golden = count.astype(jnp.uint32), jnp.uint32(_GOLDEN)
     # The step is hashed before the two are added: hash(index ^ step) would draw the
     # same set of numbers at every step, each from another element, and be biased.
     seed = _hash((t >> 8) * jnp.uint32(4) + jnp.uint32(_SALT[what]))
-    return _hash(_index(shape) * golden + seed) + t * golden
+    return _hash(_progression(shape, seed, _GOLDEN)) + t * golden
 
 
 @jax.custom_jvp
@@ -70,11 +72,13 @@ def _hash(x: jax.Array) -> jax.Array:
     return x ^ (x >> 16)
 
 
-def _index(shape: tuple[int, ...]) -> jax.Array:
-    """Each element's row-major index, modulo 2³²."""
-    index, stride = jnp.zeros(shape, jnp.uint32), 1
-    for axis in reversed(range(len(shape))):
-        along = jax.lax.broadcasted_iota(jnp.uint32, shape, axis)
-        index = index + along * jnp.uint32(stride % 2**32)
-        stride *= shape[axis]
-    return index
+def _progression(shape: tuple[int, ...], start: jax.Array, step: int) -> jax.Array:
+    """`start` + `step` times each element's row-major index, modulo 2³²."""
+    numbers = jnp.broadcast_to(start, (1,) * len(shape))
+    for axis, length in enumerate(shape):
+        # Multiplied along an axis, not for each element: only additions are left.
+        by = jnp.uint32(step * math.prod(shape[axis + 1 :]) % 2**32)
+        along = jnp.arange(length, dtype=jnp.uint32) * by
+        others = tuple(i for i in range(len(shape)) if i != axis)
+        numbers = numbers + jnp.expand_dims(along, others)
+    return numbers

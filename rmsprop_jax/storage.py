@@ -6,6 +6,7 @@ The step computes with the fresh moment, in float32 or wider; only what rests is
 rounded. Array in, array out: no pytrees, no formula.
 """
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ import numpy as np
 from rmsprop_jax import eight_bits
 from rmsprop_jax.rounding import random_bits, round_to_bfloat16
 
+Slot = Literal["nu", "mu", "trace"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
 _LAYOUT = {"nu": eight_bits.SQUARE, "mu": eight_bits.MEAN, "trace": eight_bits.TRACE}
@@ -59,21 +61,30 @@ def read(resting: Resting, slot: Any) -> jax.Array:
     return resting.values
 
 
-def rest(x: jax.Array, last: Resting, count: jax.Array, slot: Any) -> Resting:
-    """`x` in the precision of `last`, rounded at random.
+def rest(
+    fresh: Mapping[Slot, jax.Array], last: Mapping[Slot, Resting], count: jax.Array
+) -> dict[Slot, Resting]:
+    """The moments of a parameter array as they rest, rounded at random.
 
     Args:
-        x: The moment after step `count`.
-        last: As it rested before that step.
+        fresh: Each after step `count`.
+        last: As it rested before that step, in the precision that it keeps.
         count: The step.
-        slot: Which moment: each draws bits of its own.
     """
-    if last.precision == "float32":
-        return Resting(x)
-    x, bits = _as_float32(x), random_bits(x.shape, count, slot)
-    if last.precision == "bfloat16":
-        return Resting(round_to_bfloat16(x, bits))
-    return Resting(*eight_bits.encode(x, *last, bits, _LAYOUT[slot]))
+    rested, coded = {}, {}
+    for slot, x in fresh.items():
+        if last[slot].precision == "float32":
+            rested[slot] = Resting(x)
+            continue
+        # Each slot draws bits of its own.
+        x, bits = _as_float32(x), random_bits(x.shape, count, slot)
+        if last[slot].precision == "bfloat16":
+            rested[slot] = Resting(round_to_bfloat16(x, bits))
+        else:
+            coded[slot] = eight_bits.Fresh(x, *last[slot], bits, _LAYOUT[slot])
+    for slot, code in zip(coded, eight_bits.encode(*coded.values()), strict=True):
+        rested[slot] = Resting(*code)
+    return rested
 
 
 def put_to_rest(x: jax.Array, slot: Any, precision: Precision) -> Resting:

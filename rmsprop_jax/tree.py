@@ -195,11 +195,9 @@ def _step_on_leaf(
         count=count,
         theta=None if theta is None else theta.astype(dtype),
     )
-    put = [
-        None if fresh is None else rest(fresh, last, count, slot)
-        for slot, last, fresh in zip(Slots._fields, old, new, strict=True)
-    ]
-    return moved.astype(g.dtype), put
+    fresh = {slot: x for slot, x in new._asdict().items() if x is not None}
+    rested = rest(fresh, dict(zip(Slots._fields, old, strict=True)), count)
+    return moved.astype(g.dtype), [rested.get(slot) for slot in Slots._fields]
 
 
 def _full(leaf: jax.Array, start: float, dtype: Any, moment: Moment) -> jax.Array:

@@ -7,14 +7,21 @@ import pytest
 from jax import export
 
 from rmsprop_jax import eight_bits
-from rmsprop_jax.eight_bits import MEAN, MIN_ROW, SQUARE, TRACE
+from rmsprop_jax.eight_bits import MEAN, MIN_ROW, SQUARE, TRACE, Fresh
 from rmsprop_jax.rounding import random_bits
 
 ROWS = (4, 256)
+
+
+def encode_one(x, codes, scale, bits, layout):
+    (code,) = eight_bits.encode(Fresh(x, codes, scale, bits, layout))
+    return code
+
+
 # Op by op, compiling them is what takes the time.
 first, encode, decode = (
     jax.jit(function, static_argnames="layout")
-    for function in (eight_bits.first, eight_bits.encode, eight_bits.decode)
+    for function in (eight_bits.first, encode_one, eight_bits.decode)
 )
 LAYOUTS = {"nu": SQUARE, "mu": MEAN, "trace": TRACE}
 each_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -195,6 +202,45 @@ def test_vmap_makes_the_same_codes_and_every_platform_compiles_them(layout):
     platforms = ("cpu", "cuda", "rocm", "tpu")
     exported = export.export(encode, platforms=platforms)(x, *code, bits, layout)
     assert exported.platforms == platforms
+
+
+def each_moment(narrow=None):
+    """One of each kind, of other sizes, beside what was stored of it."""
+    for i, layout in enumerate((SQUARE, MEAN, TRACE)):
+        shape = (4, 1) if layout is narrow else ROWS
+        x = magnitudes(12, shape, seed=i) * 10.0 ** (3 * i)
+        x = x.at[0, 0].set(jnp.inf)
+        x = x.at[:, 1::2].multiply(-1) if layout.signed else x
+        bits = random_bits(x.shape, jnp.asarray(1), "nu")
+        yield Fresh(x, *first(magnitudes(10, x.shape), layout), bits, layout)
+
+
+@pytest.mark.parametrize("narrow", [None, SQUARE], ids=["alike", "not alike"])
+def test_moments_that_are_stored_together_are_stored_as_each_alone(narrow):
+    moments = list(each_moment(narrow))
+    for code, moment in zip(eight_bits.encode(*moments), moments, strict=True):
+        alone = encode(*moment)
+        np.testing.assert_array_equal(code.codes, alone.codes)
+        np.testing.assert_array_equal(code.scale, alone.scale)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm", "tpu"])
+def test_the_largest_of_moments_are_found_in_one_reduction(platform):
+    moments = list(each_moment())
+    numbers = [moment[:-1] for moment in moments]
+
+    def together(numbers):
+        layouts = [moment.layout for moment in moments]
+        fresh = map(lambda x, layout: Fresh(*x, layout), numbers, layouts)
+        return eight_bits.encode(*fresh)
+
+    def apart(numbers):
+        return [encode_one(*x, y.layout) for x, y in zip(numbers, moments, strict=True)]
+
+    for function, reductions in (together, 1), (apart, 3):
+        traced = jax.jit(function).trace(numbers)
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert text.count("stablehlo.reduce(") == reductions
 
 
 def test_compiling_writes_out_no_number_of_four_bytes():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from rmsprop_jax.eight_bits import SQUARE, decode, encode, first
+from rmsprop_jax.eight_bits import SQUARE, Fresh, decode, encode, first
 from rmsprop_jax.rounding import random_bits
 
 STEPS, ROWS, COLUMNS = 1500, 12, 256
@@ -32,7 +32,7 @@ def compare(grads, decay, flaws):
         fresh, got = update(decode(*stored, SQUARE), g)
         bits = random_bits(g.shape, count, "nu")
         bits = jnp.where(flaws["nearest"], jnp.uint32(2**31), bits)
-        codes, scale = encode(fresh, *stored, bits, SQUARE)
+        ((codes, scale),) = encode(Fresh(fresh, *stored, bits, SQUARE))
         codes = jnp.where(flaws["no floor"] & (codes == 1), 0, codes)
         codes = jnp.where(flaws["saturating"], jnp.minimum(codes, 239), codes)
         return (nu, (codes, scale)), (wanted, got)

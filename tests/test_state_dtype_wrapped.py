@@ -210,10 +210,10 @@ def test_a_framework_s_memory_is_loaded_into_fewer_bits_and_read_out_of_them():
 
 def test_each_slot_is_rounded_by_bits_of_its_own():
     last = Resting(jnp.zeros(4096, jnp.bfloat16))
-    up = {
-        slot: rest(jnp.full(4096, 1.004), last, jnp.int32(1), slot).values > 1
-        for slot in ("nu", "mu", "trace")
-    }
+    slots = "nu", "mu", "trace"
+    fresh = dict.fromkeys(slots, jnp.full(4096, 1.004))
+    rested = rest(fresh, dict.fromkeys(slots, last), jnp.int32(1))
+    up = {slot: x.values > 1 for slot, x in rested.items()}
     for one, other in (("nu", "mu"), ("nu", "trace"), ("mu", "trace")):
         assert 0.4 < up[one].mean() < 0.6
         assert abs(np.corrcoef(up[one], up[other])[0, 1]) < 5 / 64
