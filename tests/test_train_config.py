@@ -53,6 +53,18 @@ def test_help_imports_neither_jax_nor_what_takes_long():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_names_of_files_may_be_strings_in_python():
+    paths = {"data_dir": "a/b.tsv", "run": "c", "compilation_cache": "d"}
+    made = Config(
+        options.Learning(data_dir=paths["data_dir"]),
+        running=options.Running(run=paths["run"], compilation_cache="d"),
+    )
+    for config in (made, options.replace(Config(), **paths)):
+        found = {name: options.values(config)[name] for name in paths}
+        assert found == {name: Path(path) for name, path in paths.items()}
+    assert Config().learning.data_dir is None
+
+
 def test_no_two_parts_have_an_option_of_the_same_name():
     count = sum(len(dataclasses.fields(make)) for make in options.PARTS.values())
     assert count == len(ALL)

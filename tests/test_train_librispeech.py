@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -225,6 +226,20 @@ def test_the_header_says_what_a_decoder_finds(part):
     assert flac.header(path) == (rate, 1, len(sound), md5)
     soundfile.write(path, np.zeros((4097, 2)), 192_000, subtype="PCM_24")
     assert flac.header(path)[:3] == (192_000, 2, 4097)
+
+
+def test_names_in_capitals_and_24_bits_are_no_other_corpus(part):
+    before = librispeech.load(part)
+    spoken = [*before.train, *before.test]
+    capital, deep = spoken[0].path, spoken[1].path
+    sound, rate = soundfile.read(deep)
+    soundfile.write(deep, sound, rate, subtype="PCM_24")
+    Path(capital).rename(Path(capital).with_suffix(".FLAC"))
+    after = librispeech.load(part)
+    assert {one.name for one in [*after.train, *after.test]} == {*names(spoken)}
+    np.testing.assert_array_equal(
+        flac.read(deep, spoken[1].samples), (sound * 2**15).astype(np.int16)
+    )
 
 
 @pytest.mark.parametrize("left", [0.5, 0.95])

@@ -1,6 +1,7 @@
 """A training whose examples are read batch by batch, on rows of three lengths."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,8 @@ from train_runs import far, same, trained
 
 from rmsprop_jax.train import devices
 from rmsprop_jax.train.checks import check, check_task
+from rmsprop_jax.train.folder import Folder
+from rmsprop_jax.train.run import Run
 from rmsprop_jax.train.settings import resolve
 from rmsprop_jax.train.streamed import Streamed, joined, prepared
 from rmsprop_jax.train.tasks import TASKS
@@ -171,6 +174,25 @@ def test_what_cannot_be_read_is_named():
         prepared(one.config, task) as one,
     ):
         trained(one, [6, 12])
+
+
+def test_a_run_that_cannot_read_on_is_saved_and_with_the_file_back_ends_as_if(
+    tmp_path,
+):
+    def fitted(name, broken=None):
+        train = stream_made.rows(53, 1, broken=broken)
+        one = made(Streamed, "--quiet", stream_made.task(train=train))
+        (tmp_path / name).mkdir(exist_ok=True)
+        return Run(one, Folder(tmp_path / name), 0.0).fit()[0]
+
+    whole, steps = fitted("whole"), []
+    for broken in (7, 21):
+        with pytest.raises(ValueError, match=rf"row-{broken}\.txt: it is cut") as end:
+            fitted("mended", broken)
+        saved = r"mended is saved after step (\d+); --resume goes on"
+        steps += map(int, re.findall(saved, str(end.value)))
+    assert len({0, *steps}) == 3
+    assert same(whole, fitted("mended"))
 
 
 def test_nothing_is_left_open_whatever_ends_a_training(monkeypatch):

@@ -50,7 +50,7 @@ def test_what_cannot_be_read_is_named():
 
 
 PROGRAM = """
-import sys, time
+import multiprocessing, sys, time
 from test_train_streaming import SOURCE, plan_of, read, rows, ALL, batches
 if __name__ == "__main__":
     what = sys.argv[1]
@@ -64,6 +64,19 @@ if __name__ == "__main__":
             read(rows(30, broken=11), workers=2)
         except ValueError as error:
             assert str(error) == "row-11.txt: it is cut off.", error
+        else:
+            raise SystemExit("nothing was raised")
+    elif what == "killed":
+        source = rows(3000)
+        try:
+            with batches(source, plan_of(source), rows=ALL, workers=2) as reading:
+                next(reading)
+                multiprocessing.active_children()[0].kill()
+                for _ in reading:
+                    pass
+        except ValueError as error:
+            assert "--workers 2: a process that reads was ended" in str(error), error
+            assert "exit code -9" in str(error), error
         else:
             raise SystemExit("nothing was raised")
     else:
@@ -121,7 +134,9 @@ def gone(group, seconds=60):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "status"), [("all", 0), ("broken", 0), ("raise", 7)])
+@pytest.mark.parametrize(
+    ("what", "status"), [("all", 0), ("broken", 0), ("killed", 0), ("raise", 7)]
+)
 def test_processes_read_the_same_say_what_is_wrong_and_leave_nothing(
     start, what, status
 ):

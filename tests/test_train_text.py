@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from sentences_made import best_of_bags, sentences, write
-from train_runs import same
+from train_runs import far, same
 
 from rmsprop_jax.train.checks import check
 from rmsprop_jax.train.data import texts
@@ -34,7 +34,8 @@ def data(tmp_path_factory):
 def training(task, data, *arguments):
     config = parse(["--task", task, "--data-dir", str(data), *FAST, *arguments])
     check(config)
-    return Training(resolve(config, task, "lstm"), TASKS[task])
+    model = config.learning.model or "lstm"
+    return Training(resolve(config, task, model), TASKS[task])
 
 
 def trained(one, stops=()):
@@ -60,6 +61,16 @@ def test_stopping_changes_no_bit(tmp_path):
     one = training("text-sentiment", tmp_path, "--epochs", "2")
     assert one.pace.steps_per_epoch == 3
     assert same(trained(one), trained(one, stops=[1, 4, 5]))
+
+
+@pytest.mark.parametrize("model", ["lstm", "gru"])
+def test_two_devices_read_texts_as_one_does(model, tmp_path):
+    write(tmp_path / "train.tsv", ROWS[:100])
+    write(tmp_path / "test.tsv", ROWS[100:110])
+    few = ["--epochs", "2", "--model", model, "--devices"]
+    one, two = (training("text-sentiment", tmp_path, *few, n) for n in "12")
+    assert (one.mesh.size, two.mesh.size) == (1, 2)
+    assert far(trained(one).params, trained(two).params) < 1e-5
 
 
 @pytest.mark.slow

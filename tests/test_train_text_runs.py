@@ -14,6 +14,7 @@ from train_runs import command, result, rows
 from train_runs import run as start
 
 from rmsprop_jax.train.cli import main
+from rmsprop_jax.train.tasks import TASKS
 
 ROWS = sentences(1400)
 FAST = ["--task", "text-sentiment", "--hidden", "32", "--batch-size", "32"]
@@ -132,6 +133,19 @@ def test_what_is_no_sentence_and_no_file_of_them_is_refused(run, tmp_path, capsy
         assert words in line
     _, lines, _ = asked(capsys, "predict", run, " ", tmp_path / "a.txt", "--json")
     assert [next(iter(json.loads(line))) for line in lines] == ["text", "file"]
+
+
+@pytest.mark.parametrize("option", ["--invert yes", "--seen new", "--beam 3"])
+def test_what_says_nothing_of_sentences_is_refused_by_predict(option, run, capsys):
+    status, lines, wrong = asked(capsys, "predict", run, "so good", *option.split())
+    assert (status, lines) == (2, [])
+    assert f"{option}: it says nothing for --task text-sentiment; leave it" in wrong
+
+
+def test_options_of_predict_are_for_tasks_that_read_them():
+    readers = {name: task.reads for name, task in TASKS.items() if task.reads}
+    images = dict.fromkeys(("mnist", "fashion-mnist", "digits"), ("invert", "seen"))
+    assert readers == {**images, "spoken-digits": ("seen",)}
 
 
 def test_a_run_is_not_judged_by_what_it_may_have_learned(tmp_path, capsys, monkeypatch):

@@ -30,6 +30,13 @@ Schedules = Literal["constant", "step", "exponential", "cosine", "plateau"]
 Asked = TypeVar("Asked", bound=Any)
 
 
+def _as_paths(part: Any, *names: str) -> None:
+    """In Python, the name of a file or folder may be a string."""
+    for name in names:
+        if isinstance(given := getattr(part, name), str):
+            object.__setattr__(part, name, Path(given))
+
+
 @dataclass(frozen=True)
 class Learning:
     """What is learned, from what, for how long."""
@@ -62,6 +69,10 @@ class Learning:
     """What the model computes in; parameters and losses stay float32."""
     target_accuracy: float | None = None
     """Percent on the test data; below it the exit status is 3."""
+
+    def __post_init__(self) -> None:
+        """Strings become paths."""
+        _as_paths(self, "data_dir")
 
 
 @dataclass(frozen=True)
@@ -178,6 +189,10 @@ class Running:
     """Processes that read the data, where a run reads as it goes; 0: only threads."""
     compilation_cache: Path | None = None
     """Keep compiled programs in this folder, for the next run."""
+
+    def __post_init__(self) -> None:
+        """Strings become paths."""
+        _as_paths(self, "run", "compilation_cache")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,9 @@ def main(arguments: Sequence[str]) -> int:
     saved = SavedRun(asked.run, asked.checkpoint, count=1)
     answer = _answer(saved.task, asked.beam)
     reading = Reading(asked.invert, asked.seen)
+    for name in Reading._fields:
+        if (given := getattr(reading, name)) != getattr(Reading(), name):
+            _check_said(f"--{name} {given}", name in saved.task.reads, saved.task.name)
     found = [_examples(given, saved.task, reading) for given in asked.files]
     parts = [part[0] for part in found if not isinstance(part, Exception)]
     outputs = iter(_outputs(saved, parts))
@@ -74,13 +77,15 @@ def _answer(task: Any, beam: int | None) -> Any:
     """What is said of the outputs for an example."""
     if beam is None:
         return task.said
-    if not task.each_frame:
-        raise ValueError(
-            f"--beam {beam}: it says nothing for --task {task.name}; leave it out."
-        )
+    _check_said(f"--beam {beam}", task.each_frame, task.name)
     if beam < 1:
         raise ValueError(f"--beam {beam}: expected 1 or more.")
     return partial(task.said, beam=beam)
+
+
+def _check_said(option: str, says_something: bool, task: str) -> None:
+    if not says_something:
+        raise ValueError(f"{option}: it says nothing for --task {task}; leave it out.")
 
 
 def _outputs(saved: Any, parts: list[Any]) -> list[Any]:

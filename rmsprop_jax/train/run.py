@@ -17,7 +17,7 @@ from rmsprop_jax.train.loop import Evaluation, TrainState
 from rmsprop_jax.train.plateau import Plateau
 from rmsprop_jax.train.progress import Progress
 from rmsprop_jax.train.records import Records
-from rmsprop_jax.train.streamed import Streamed
+from rmsprop_jax.train.streamed import Streamed, Unread
 from rmsprop_jax.train.tensorboard import EventFile
 from rmsprop_jax.train.training import Training, means
 
@@ -136,7 +136,7 @@ class Run:
         while step < pace.total_steps:
             stop = self._boundary(step, seconds_a_step)
             begun = time.perf_counter()
-            state = self.training.advance(state, step, stop)
+            state = self._trained(state, step, stop)
             self._check_finite(state, stop)
             seconds_a_step = (time.perf_counter() - begun) / (stop - step)
             step = stop
@@ -156,6 +156,18 @@ class Run:
                 self._save(state, step, None)
                 raise Interrupted(step, interruption.asked or 15)
         return state
+
+    def _trained(self, state: TrainState, step: int, stop: int) -> TrainState:
+        """The state at `stop`; what is reached before what cannot be read is saved."""
+        try:
+            return self.training.advance(state, step, stop)
+        except Unread as end:
+            if not end.step or jax.process_count() > 1:  # A save takes all processes.
+                raise
+            self._check_finite(end.state, end.step)
+            self._save(end.state, end.step, None)
+            saved = f"{self.folder.path} is saved after step {end.step}"
+            raise ValueError(f"{end} {saved}; --resume goes on.") from None
 
     def _boundary(self, step: int, seconds_a_step: float) -> int:
         """Where to stop next: a row, an epoch, a checkpoint, or soon."""

@@ -52,6 +52,20 @@ def prepared(
         training.close()
 
 
+class Unread(ValueError):
+    """The next batch cannot be read.
+
+    Attributes:
+        state: What was reached before it.
+        step: Updates made.
+    """
+
+    def __init__(self, error: ValueError, state: TrainState, step: int):
+        """Says what `error` does."""
+        super().__init__(str(error))
+        self.state, self.step = state, step
+
+
 class Streamed:
     """As `Training`, but for the data.
 
@@ -103,13 +117,16 @@ class Streamed:
         """Train from `step`, where `state` is, to `stop` in the same epoch.
 
         Raises:
-            ValueError: If a file cannot be read; names it.
+            Unread: If a file cannot be read; names it.
         """
         seed = self.config.learning.seed if seed is None else seed
         reading = self._reading(seed, step)
         self._next = None  # Unknown, if an exception comes between.
-        for _ in range(step, stop):
-            batch = devices.spread(self.mesh, next(reading))
+        for now in range(step, stop):
+            try:
+                batch = devices.spread(self.mesh, next(reading))
+            except ValueError as error:
+                raise Unread(error, state, now) from None
             state = self._follow(state, batch, np.uint32(seed))
         self._next = seed, stop
         if stop % self.pace.steps_per_epoch == 0:

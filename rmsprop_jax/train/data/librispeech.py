@@ -23,6 +23,7 @@ SYMBOLS = " 'ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALPHABET = frozenset(SYMBOLS)
 # Which part of the corpus is for testing: the first of them that is there.
 _TESTED = ("test-clean", "test-other", "dev-clean", "dev-other")
+_FLAC = "*.[fF][lL][aA][cC]"
 _LAYOUT = "SPEAKER/CHAPTER/*.flac and *.trans.txt"
 
 
@@ -134,7 +135,7 @@ def _folder(data_dir: str | Path | None) -> Path:
 
 def _is_corpus(folder: Path) -> bool:
     parts = (f"{part}-*/*/*/*.trans.txt" for part in ("train", "dev", "test"))
-    for below in ("*/*/*.flac", "*/*/*.trans.txt", *parts):
+    for below in (f"*/*/{_FLAC}", "*/*/*.trans.txt", *parts):
         if next(folder.glob(below), None) is not None:
             return True
     return False
@@ -166,7 +167,7 @@ def _utterances(parts: Sequence[Path]) -> list[Utterance]:
 
 def _chapter(folder: Path) -> list[Utterance | str]:
     """Its utterances; in place of one that cannot be used, what is wrong with it."""
-    files = {path.stem: path for path in sorted(folder.glob("*.flac"))}
+    files = {path.stem: path for path in sorted(folder.glob(_FLAC))}
     lines = list(_lines(folder))
     texts = dict(lines)
     said = Counter(name for name, _ in lines)

@@ -5,6 +5,7 @@ Grain reads; what it reads is told by a plan, so that any batch can be the first
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -107,7 +108,7 @@ def batches(
     else:
         stream = read.to_iter_dataset(grain.ReadOptions(_THREADS, _AHEAD))
     iterator = iter(stream)
-    reading = _read(iterator)
+    reading = _read(iterator, workers)
     try:
         yield reading
     finally:
@@ -115,7 +116,7 @@ def batches(
         iterator.close()
 
 
-def _read(iterator: Iterator[Any]) -> Generator[Arrays]:
+def _read(iterator: Iterator[Any], workers: int) -> Generator[Arrays]:
     """The same; errors say what the source says, without the lines Grain adds."""
     try:
         with _undisturbed():
@@ -125,6 +126,15 @@ def _read(iterator: Iterator[Any]) -> Generator[Arrays]:
             batch = next(iterator, None)
     except ValueError as error:
         raise ValueError(str(error)) from None
+    except RuntimeError as error:
+        ended = re.search(r"terminated unexpectedly with exit code (\S+\d)", str(error))
+        if ended is None:
+            raise
+        raise ValueError(
+            f"--workers {workers}: a process that reads was ended, with exit code "
+            f"{ended[1]}; -9 is that of one killed, as where memory is short. Pass "
+            "fewer, or 0, with which threads read."
+        ) from None
 
 
 @contextmanager

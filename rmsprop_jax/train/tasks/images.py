@@ -71,6 +71,7 @@ def _images(
         draw=partial(_draw, classes),
         augmented=_augmented,
         idle=idle,
+        reads=("invert", "seen"),
         unit="images",
         classes=classes,
     )

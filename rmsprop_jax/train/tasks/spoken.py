@@ -109,6 +109,7 @@ TASKS = (
         draw=_draw,
         augmented=_augmented,
         idle=("rotate",),
+        reads=("seen",),
         unit="recordings",
         classes=_DIGITS,
     ),

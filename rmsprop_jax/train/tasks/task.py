@@ -55,6 +55,7 @@ class Task:
         reported: Their names; what is reported is Σ value / Σ weight.
         answers: Outputs → answers.
         examples: A file of the user's → examples like those of `load`, and their names.
+        reads: Which options of `Reading` say something for such files.
         said: The outputs for one example → what `predict` prints of it.
         draw: Folder, test data, answers, confidence → pictures in the folder.
         augmented: Options → how what the model sees is varied, or `None`.
@@ -89,6 +90,7 @@ class Task:
     draw: Callable[[Path, Any, np.ndarray, np.ndarray], None]
     augmented: Callable[[Learning], Augment | None] = lambda _: None
     idle: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
     unit: str = "examples"
     classes: tuple[str, ...] | None = None
     each_frame: bool = False
