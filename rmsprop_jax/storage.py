@@ -16,7 +16,6 @@ import numpy as np
 from rmsprop_jax import eight_bits
 from rmsprop_jax.rounding import random_bits, round_to_bfloat16
 
-Slot = Literal["nu", "mu", "trace"]
 Precision = Literal["float32", "bfloat16", "int8"]
 
 _LAYOUT = {"nu": eight_bits.SQUARE, "mu": eight_bits.MEAN, "trace": eight_bits.TRACE}
@@ -62,8 +61,8 @@ def read(resting: Resting, slot: Any) -> jax.Array:
 
 
 def rest(
-    fresh: Mapping[Slot, jax.Array], last: Mapping[Slot, Resting], count: jax.Array
-) -> dict[Slot, Resting]:
+    fresh: Mapping[Any, jax.Array], last: Mapping[Any, Resting], count: jax.Array
+) -> dict[Any, Resting]:
     """The moments of a parameter array as they rest, rounded at random.
 
     Args:
