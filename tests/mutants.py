@@ -119,7 +119,7 @@ MUTANTS = [
            "hp.current(given, state.hyperparams, count)",
            "test_hyperparams.py::test_any_hyperparameter_may_be_a_schedule"),
     Mutant("updates keep the dtype of the arithmetic", "tree.py",
-           "return moved.astype(g.dtype), put", "return moved, put",
+           "return moved.astype(g.dtype), [", "return moved, [",
            "test_leaf_dtypes.py::test_a_step_keeps_the_types_of_the_state_"
            "and_gives_updates_those_of_gradients"),
     Mutant("1 − ρ in float32", "hyperparams.py",

@@ -154,6 +154,6 @@ def test_every_example_has_its_features_as_long_as_its_string(loaded):
 
 
 def test_the_strings_are_the_same_in_every_run(loaded):
-    for one, other in zip(*loaded, strict=True):
+    for one, other in zip(*(data.parts for data in loaded), strict=True):
         for name, array in one.items():
             np.testing.assert_array_equal(array, other[name], strict=True)
