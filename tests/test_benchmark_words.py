@@ -64,14 +64,25 @@ def test_fewer_bytes_do_not_measurably_hurt(task, side):
     assert interval(in_percent(cells, side)).holds_zero
 
 
-def test_only_the_convolutions_of_tensorflow_are_faster():
-    for model, faster in ("cnn", {"keras-tensorflow"}), ("mlp", {"products"}):
-        run = receipts.newest(rows("mnist"), "model")[model]
-        epoch = {
-            side: spread(row["epoch_seconds"] for row in own)[0]
-            for side, own in sides_of(run).items()
-        }
-        assert {x for x in epoch if epoch[x] < epoch["trainer"]} == faster
+def epochs(model):
+    """Median, least and greatest of the seconds an epoch, by side."""
+    run = receipts.newest(rows("mnist"), "model")[model]
+    return {
+        side: spread(row["epoch_seconds"] for row in own)
+        for side, own in sides_of(run).items()
+    }
+
+
+@pytest.mark.parametrize(("model", "faster"), [("mlp", {"products"}), ("cnn", set())])
+def test_nobody_trains_mnist_faster_than_this_trainer(model, faster):
+    took = epochs(model)
+    assert {x for x in took if took[x][0] < took["trainer"][0]} == faster
+
+
+def test_tensorflow_is_as_fast_in_the_cnn_within_the_spread():
+    took = epochs("cnn")
+    _, least, greatest = took["keras-tensorflow"]
+    assert least <= took["trainer"][0] <= greatest
 
 
 OURS = ("rmsprop, optax", "rmsprop, torch", "rmsprop, tf1")

@@ -68,7 +68,6 @@ IN_WORDS = (
     "PyTorch's default of 1e-2 is three octaves too high there",
     "where 1e-3 is too small for 640 steps",
     "ν₀ = 1 (",
-    "TensorFlow's convolutions are faster.",
     "hears two of the 300 recordings more",
 )
 
