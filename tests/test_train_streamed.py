@@ -191,6 +191,7 @@ def test_a_run_that_cannot_read_on_is_saved_and_with_the_file_back_ends_as_if(
             fitted("mended", broken)
         saved = r"mended is saved after step (\d+); --resume goes on"
         steps += map(int, re.findall(saved, str(end.value)))
+        assert (tmp_path / "mended" / "checkpoints" / str(steps[-1])).is_dir()
     assert len({0, *steps}) == 3
     assert same(whole, fitted("mended"))
 
